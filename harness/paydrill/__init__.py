@@ -1,0 +1,3 @@
+"""paydrill: fault drills for payment systems, judged from independent evidence."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,182 @@
+"""Backends run the nodes of a topology: `local` as processes, `docker` as containers.
+
+Everything that differs between them is behind `Stack`; one contract test suite runs over both.
+Faults, the conductor and the collectors know only this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from paydrill.target import Target, Timing
+from paydrill.topology import Edge, Node, Topology
+
+if TYPE_CHECKING:
+    from paydrill.psp.control import PspControl
+    from paydrill.toxiproxy.client import Toxiproxy
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Made anew for each run, never written into the evidence."""
+
+    psp_api_key: str
+    webhook_secret: str
+
+
+@dataclass(frozen=True)
+class StackSetup:
+    """What to run. `source` is the target's folder, or the mutant's changed copy of it."""
+
+    run_id: str
+    run_dir: Path
+    target: Target
+    source: Path
+    topology: Topology
+    timing: Timing
+    seed: int
+    psp_behaviour: Mapping[str, float]
+    secrets: Secrets
+
+
+@dataclass(frozen=True)
+class Address:
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class ProcessIdentity:
+    """Which incarnation of a node runs: another `pid` or `started` means that it was restarted."""
+
+    pid: int
+    started: str
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+
+class Stack(Protocol):
+    """A running target. All times in seconds; all methods are called from one thread."""
+
+    backend: str
+    isolation: str
+    setup: StackSetup
+    toxiproxy: Toxiproxy
+    psp: PspControl
+
+    @property
+    def topology(self) -> Topology: ...
+
+    def dial(self, edge: Edge) -> Address:
+        """Where the client end of the edge connects to, seen from the conductor: the proxy's listener."""
+        ...
+
+    def process(self, node: Node) -> ProcessIdentity | None:
+        """Who runs as that node now; None when nobody does."""
+        ...
+
+    def kill(self, node: Node) -> None:
+        """SIGKILL every process of the node; returns when they are gone."""
+        ...
+
+    def start(self, node: Node) -> None:
+        """Start a killed node again; returns without waiting for its health."""
+        ...
+
+    def pause(self, node: Node) -> None:
+        """Freeze every process of the node; connections stay open and silent."""
+        ...
+
+    def resume(self, node: Node) -> None: ...
+
+    def is_paused(self, node: Node) -> bool: ...
+
+    def wait_healthy(self, nodes: Sequence[Node], timeout_s: float) -> None:
+        """Return when all answer their health probes, asked directly. Raises NotReady."""
+        ...
+
+    def run_in(self, node: Node, argv: Sequence[str], timeout_s: float) -> CommandResult:
+        """Run a command beside the node's processes, with their user and network."""
+        ...
+
+    def sql(self, node: Node, query: str, timeout_s: float) -> list[dict[str, object]]:
+        """Rows of a read-only query on a postgres node, directly (not through a proxy)."""
+        ...
+
+    def dead_instruments(self) -> list[str]:
+        """Names of harness-owned parts (`psp`, `toxiproxy`) that are not running any more."""
+        ...
+
+    def versions(self) -> Mapping[str, str]:
+        """Version of every real part: postgresql, nginx, toxiproxy, python, and the target's libraries."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a world ended: `code` of the conductor (0 done), or the signal that ended it."""
+
+    code: int | None
+    signal: int | None
+    detail: str = ""
+
+
+class World(Protocol):
+    """A conductor at work beside its stack, watched over by a watchdog.
+
+    Leaving the `with` block means: everything of the run is gone, whatever happened.
+    """
+
+    def wait(self, timeout_s: float) -> Outcome | None:
+        """The outcome, or None while it still works."""
+        ...
+
+    def request_stop(self) -> None:
+        """Ask the conductor to heal and come down (Ctrl-C, SIGTERM); at once, idempotent."""
+        ...
+
+    def watchdog_alive(self) -> bool: ...
+
+
+Conductor = Callable[["Stack", Callable[[], bool]], None]
+"""What runs beside the stack: gets the healthy stack and a function saying whether a stop was asked for."""
+
+
+class Backend(Protocol):
+    name: str
+
+    def missing(self) -> list[str]:
+        """What this machine lacks to run it, a sentence each; empty when it can run."""
+        ...
+
+    def launch(self, setup: StackSetup, conductor: Conductor) -> AbstractContextManager[World]:
+        """Start the stack and run the conductor beside it. Raises EnvironmentNotReady."""
+        ...
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    """One node, ready to be started: templates filled in, the same for both backends.
+
+    argv begins after the runtime's program; files are (name in the node's folder, text).
+    """
+
+    node: Node
+    runtime: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    files: Mapping[str, str]
+    listen: Address
+    may_dial: tuple[Address, ...] = field(default_factory=tuple)

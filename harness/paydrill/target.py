@@ -1,0 +1,138 @@
+"""What a target folder declares about itself (frozen, pure); `target_file.py` reads it.
+
+The harness knows a target only through these types: how its nodes are run, what its public API
+looks like to a client, and how suspect facts are read from it. No target brings Python into the
+harness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Runtime = Literal["python", "nginx", "postgres", "psp"]
+Outcome = Literal["ok", "fail", "info"]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The target's declared times, seconds; the oracle's deadlines are among them (docs/timing)."""
+
+    psp_call_s: float = 1.0
+    psp_retries: int = 2
+    orders_payments_s: float = 2.5
+    lb_read_s: float = 5.0
+    client_s: float = 6.0
+    reconcile_period_s: float = 1.0
+    t_settle_s: float = 15.0
+    t_comp_s: float = 12.0
+    t_hold_s: float = 10.0
+    t_res_s: float = 5.0
+    t_late_s: float = 3.0
+    delta_s: float = 0.5
+    t_detect_s: float = 15.0
+    k: int = 4
+    g: float = 0.8
+
+
+@dataclass(frozen=True)
+class Health:
+    """How to see that a node is ready: a GET path, or a PostgreSQL startup packet."""
+
+    http: str | None = None
+    postgres: bool = False
+
+
+@dataclass(frozen=True)
+class Service:
+    """How every node of one service is run. Texts are Jinja2 templates (docs/targets.md).
+
+    command: argv after the runtime's own program, e.g. `["-m", "services.orders"]` for python
+    config:  template file (relative to the topology, then the target) -> name in the node's folder
+    schema:  postgres only: folder of numbered .sql files put into the template cluster
+    """
+
+    name: str
+    runtime: Runtime
+    port: int
+    health: Health
+    command: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, str] = field(default_factory=dict)
+    schema: str | None = None
+    database: str = "app"
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OutcomeRule:
+    """One row of the definite-or-not table: the first row that fits an answer decides.
+
+    status: exact (402), a class ("5xx"), or an error of the transport ("timeout", "refused", "reset");
+    code:   the body's error code, None for any. executed: the answer settles earlier infos of its key.
+    """
+
+    status: str
+    outcome: Outcome
+    code: str | None = None
+    kind: str | None = None
+    executed: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """One client operation: templates over the intent's fields, and where the answer's facts stand.
+
+    answer: fact name (order_ref, state, amount, currency, version) -> dotted path in the JSON body
+    """
+
+    kind: str
+    method: str
+    path: str
+    body: Mapping[str, object] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    answer: Mapping[str, str] = field(default_factory=dict)
+    strong: bool = True
+
+
+@dataclass(frozen=True)
+class Client:
+    """The public API as a customer sees it."""
+
+    requests: Mapping[str, Request]
+    outcomes: tuple[OutcomeRule, ...]
+    paid_states: tuple[str, ...] = ()
+    retry_codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FactSource:
+    """One read of the suspect: rows for one evidence table, as NDJSON on stdout of a command.
+
+    Either `sql` (a file; run with psql on a node of `service`) or `command` (argv, run there).
+    """
+
+    table: str
+    service: str
+    sql: str | None = None
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """A system under test. `folder` is its source; a mutant is a changed copy of it."""
+
+    name: str
+    title: str
+    folder: Path
+    default_topology: str
+    services: Mapping[str, Service]
+    client: Client
+    timing: Timing
+    facts: tuple[FactSource, ...] = ()
+    open_work: FactSource | None = None
+    requirements: str | None = None
+    state_classes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    catalogue: tuple[Mapping[str, object], ...] = ()
