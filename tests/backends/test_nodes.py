@@ -1,0 +1,179 @@
+"""Rendering of nodes: pure, no process is started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from paydrill.backends import Address, Secrets, StackSetup
+from paydrill.backends.nodes import plan_nodes
+from paydrill.errors import UsageError
+from paydrill.target import Client, Health, Service, Target, Timing
+from paydrill.topology import Edge, Node, Topology
+
+NODES = (
+    Node("client", "client", 0),
+    Node("lb-1", "lb", 1),
+    Node("web-1", "web", 1),
+    Node("web-2", "web", 2),
+    Node("db-1", "db", 1),
+    Node("psp", "psp", 0),
+)
+EDGES = (
+    Edge("client", "lb-1"),
+    Edge("lb-1", "web-1"),
+    Edge("lb-1", "web-2"),
+    Edge("web-1", "db-1"),
+    Edge("web-2", "db-1"),
+    Edge("web-1", "psp"),
+)
+TOPOLOGY = Topology("two", "Two web nodes", NODES, EDGES, settings={"depth": 3})
+
+
+class Addresses:
+    """Numbers that name their place, so that a mixed-up edge shows."""
+
+    def listen(self, node: Node) -> Address:
+        return Address(f"at-{node.name}", 80)
+
+    def dial(self, edge: Edge) -> Address:
+        return Address(edge.name.replace("->", "-to-"), 81)
+
+    def data_dir(self, node: Node) -> str:
+        return f"/data/{node.name}"
+
+    def source_dir(self) -> str:
+        return "/source"
+
+
+def setup_of(source: Path, **services: Service) -> StackSetup:
+    target = Target("mini", "", source, "two", services, Client({}, ()), Timing())
+    secrets = Secrets("sk_test_x", "whsec_x")
+    return StackSetup(
+        "r1", source, target, source, TOPOLOGY, Timing(psp_call_s=0.7), 5, {}, secrets
+    )
+
+
+def web(**fields: object) -> Service:
+    return Service("web", "python", 80, Health(http="/health"), **fields)  # type: ignore[arg-type]
+
+
+def test_each_node_gets_the_listeners_of_its_own_edges(tmp_path: Path) -> None:
+    plans = plan_nodes(
+        setup_of(tmp_path, web=web(env={"DB": "{{ edges.db[0] }}"})), Addresses()
+    )
+    assert [plan.env["DB"] for plan in plans] == [
+        "web-1-to-db-1:81",
+        "web-2-to-db-1:81",
+    ]
+    assert plans[0].may_dial == (
+        Address("web-1-to-db-1", 81),
+        Address("web-1-to-psp", 81),
+    )
+    assert plans[1].may_dial == (Address("web-2-to-db-1", 81),)
+
+
+def test_every_documented_name_can_be_used(tmp_path: Path) -> None:
+    command = (
+        "{{ node.name }} {{ node.service }} {{ node.index }} {{ listen.host }}:{{ listen.port }}",
+        "{{ dir.data }} {{ dir.source }} {{ secrets.psp_api_key }} {{ secrets.webhook_secret }}",
+        "{{ timing.psp_call_s }} {{ settings.depth }} {{ run.id }} {{ run.seed }}",
+    )
+    plan = plan_nodes(setup_of(tmp_path, web=web(command=command)), Addresses())[1]
+    assert plan.argv == (
+        "web-2 web 2 at-web-2:80",
+        "/data/web-2 /source sk_test_x whsec_x",
+        "0.7 3 r1 5",
+    )
+
+
+def test_an_undefined_name_is_an_error_that_says_where(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"web-1: env\.X: .*queue"):
+        plan_nodes(
+            setup_of(tmp_path, web=web(env={"X": "{{ edges.queue[0] }}"})), Addresses()
+        )
+
+
+def test_templates_are_sandboxed(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"web-1: command\[0\]"):
+        plan_nodes(
+            setup_of(tmp_path, web=web(command=("{{ node.__class__.__mro__ }}",))),
+            Addresses(),
+        )
+
+
+def test_the_environment_holds_nothing_but_the_whitelist(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    plan = plan_nodes(setup_of(tmp_path, web=web(env={"A": "1"})), Addresses())[0]
+    assert set(plan.env) == {
+        "PATH",
+        "HOME",
+        "TMPDIR",
+        "LANG",
+        "TZ",
+        "PYTHONUNBUFFERED",
+        "PYTHONPATH",
+        "A",
+    }
+
+
+def test_a_config_of_the_topology_wins_over_the_targets(tmp_path: Path) -> None:
+    (tmp_path / "nginx.conf.j2").write_text("target's")
+    lb = Service(
+        "lb", "nginx", 80, Health(http="/"), config={"nginx.conf.j2": "nginx.conf"}
+    )
+    assert plan_nodes(setup_of(tmp_path, lb=lb), Addresses())[0].files == {
+        "nginx.conf": "target's"
+    }
+    (tmp_path / "topologies" / "two").mkdir(parents=True)
+    (tmp_path / "topologies" / "two" / "nginx.conf.j2").write_text(
+        "{% for a in edges.web %}{{ a }};{% endfor %}"
+    )
+    files = plan_nodes(setup_of(tmp_path, lb=lb), Addresses())[0].files
+    assert files == {"nginx.conf": "lb-1-to-web-1:81;lb-1-to-web-2:81;"}
+
+
+def test_a_config_outside_the_target_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "target").mkdir()
+    (tmp_path / "secret").write_text("x")
+    lb = Service(
+        "lb", "nginx", 80, Health(http="/"), config={"../secret": "nginx.conf"}
+    )
+    with pytest.raises(UsageError, match="secret"):
+        plan_nodes(setup_of(tmp_path / "target", lb=lb), Addresses())
+
+
+def test_a_postgres_node_gets_its_server_files_and_address_in_argv(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "sql").mkdir()
+    (tmp_path / "sql" / "002.sql").write_text("SELECT 2;")
+    (tmp_path / "sql" / "001.sql").write_text("SELECT 1;")
+    db = Service(
+        "db",
+        "postgres",
+        5432,
+        Health(postgres=True),
+        schema="sql",
+        settings={"max_connections": "44"},
+    )
+    plan = plan_nodes(setup_of(tmp_path, db=db), Addresses())[0]
+    assert plan.argv == ("-c", "listen_addresses=at-db-1", "-c", "port=80")
+    assert "max_connections = '44'\n" in plan.files["paydrill.conf"]
+    assert plan.files["schema.sql"].index("SELECT 1") < plan.files["schema.sql"].index(
+        "SELECT 2"
+    )
+    assert (
+        plan.files["bootstrap.sql"]
+        == 'CREATE ROLE "app" LOGIN;\nCREATE DATABASE "app" OWNER "app";\n'
+    )
+
+
+def test_a_target_may_have_wishes_for_the_psp(tmp_path: Path) -> None:
+    psp = Service("psp", "psp", 80, Health(), command=("--webhook", "http://x/hook"))
+    plans = plan_nodes(setup_of(tmp_path, psp=psp), Addresses())
+    assert [plan.argv for plan in plans if plan.node.name == "psp"] == [
+        ("--webhook", "http://x/hook")
+    ]
