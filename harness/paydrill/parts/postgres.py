@@ -55,7 +55,9 @@ def _wheel_folders() -> list[Path]:
 
 @lru_cache
 def _version(program: Path) -> str:
-    text = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
+    text = subprocess.run(
+        [program, "--version"], capture_output=True, text=True, timeout=10, check=True
+    ).stdout
     found = re.search(r"(\d+(?:\.\d+)*)", text)
     if found is None:
         raise EnvironmentNotReady(f"{program} --version said {text!r}, expected a version number")

@@ -89,11 +89,9 @@ def _download(program: Path, say: Say) -> None:
     pinned = RELEASE_SHA256.get(_platform())
     if pinned is None:
         raise EnvironmentNotReady(f"no pinned checksum for {_platform()}")
-    url = (
-        f"https://github.com/Shopify/toxiproxy/releases/download/v{VERSION}/toxiproxy-server-{_platform()}"
-    )
+    url = f"https://github.com/Shopify/toxiproxy/releases/download/v{VERSION}/toxiproxy-server-{_platform()}"
     say(f"downloading toxiproxy-server {VERSION}")
-    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - the scheme is fixed above
+    with urllib.request.urlopen(url, timeout=5) as answer:
         content: bytes = answer.read()
     if hashlib.sha256(content).hexdigest() != pinned:
         raise EnvironmentNotReady("the download does not have the pinned sha256")
@@ -141,6 +139,9 @@ def _go_install(go: Path, scratch: Path, program: Path) -> None:
         "CGO_ENABLED": "0",
     }
     env.pop("GOROOT", None)
+    # Go keeps counters of its own in the user's configuration folder; its settings are still read from there.
+    env.setdefault("GOENV", str(_user_config_folder() / "go" / "env"))
+    env["XDG_CONFIG_HOME"] = str(scratch / "config")
     flags = f"-s -w -X github.com/Shopify/toxiproxy/v2.Version={VERSION}"
     done = subprocess.run(
         [go, "install", "-ldflags", flags, MODULE], env=env, capture_output=True, text=True, timeout=600
@@ -148,6 +149,10 @@ def _go_install(go: Path, scratch: Path, program: Path) -> None:
     if done.returncode != 0:
         raise EnvironmentNotReady(f"go install failed: {done.stderr.strip()[-300:]}")
     _keep((scratch / "bin" / "server").read_bytes(), program)
+
+
+def _user_config_folder() -> Path:
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
 
 
 def _keep(content: bytes, program: Path) -> None:
