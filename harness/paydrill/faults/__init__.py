@@ -37,11 +37,30 @@ class Witness:
     measured: Mapping[str, float]
 
 
+class LoadGauge(Protocol):
+    """What a fault may see of the load."""
+
+    def started(self) -> int:
+        """Arrivals that have begun so far."""
+        ...
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where a fault acts."""
+
+    stack: Stack
+    load: LoadGauge
+
+
 class InForce(Protocol):
     """A fault that has been injected and read back."""
 
     def witness(self) -> Witness:
-        """Look, while the fault is in force, whether it takes effect. May take up to a second or two."""
+        """Look, while the fault is in force, whether it takes effect.
+
+        Called from a thread of its own, once; takes two seconds at most and changes nothing.
+        """
         ...
 
 
@@ -58,7 +77,7 @@ class Fault(Protocol):
         """The node or edge names that are hit. Raises UnknownPlace. Pure."""
         ...
 
-    def inject(self, stack: Stack) -> AbstractContextManager[InForce]:
+    def inject(self, scene: Scene) -> AbstractContextManager[InForce]:
         """Put it in force and read it back; heal at exit and read that back too.
 
         Raises FaultNotApplied when it is refused or reads back differently.

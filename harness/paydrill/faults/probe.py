@@ -1,0 +1,72 @@
+"""One question asked through an edge, to see what a client of that edge would see.
+
+A probe dials the edge's proxy like the client end does and asks the server end for its health.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from paydrill.topology import PSP, Edge
+
+if TYPE_CHECKING:
+    from paydrill.backends import Address, Stack
+
+Saw = Literal["answer", "silence", "refusal", "reset", "closed"]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """`elapsed_s` until the first byte of an answer, or until the probe knew better."""
+
+    edge: str
+    saw: Saw
+    elapsed_s: float
+
+
+def probe_edges(stack: Stack, edges: Sequence[Edge], patience_s: float) -> tuple[Seen, ...]:
+    """All edges at once; an edge that says nothing for `patience_s` is seen as silence."""
+    with ThreadPoolExecutor(max_workers=min(16, len(edges))) as pool:
+        asked = [
+            pool.submit(_probe, edge, stack.dial(edge), _question(stack, edge), patience_s) for edge in edges
+        ]
+        return tuple(one.result() for one in asked)
+
+
+def _question(stack: Stack, edge: Edge) -> bytes:
+    service = stack.topology.node(edge.server).service
+    if service == PSP:
+        return _get("/healthz")
+    health = stack.setup.target.services[service].health
+    return _postgres_startup() if health.postgres else _get(health.http or "/")
+
+
+def _get(path: str) -> bytes:
+    return f"GET {path} HTTP/1.0\r\nHost: probe\r\nConnection: close\r\n\r\n".encode()
+
+
+def _postgres_startup() -> bytes:
+    body = struct.pack("!i", 196608) + b"user\0probe\0database\0postgres\0\0"
+    return struct.pack("!i", len(body) + 4) + body
+
+
+def _probe(edge: Edge, address: Address, question: bytes, patience_s: float) -> Seen:
+    began = time.monotonic()
+    saw: Saw
+    try:
+        with socket.create_connection((address.host, address.port), timeout=patience_s) as connection:
+            connection.sendall(question)
+            saw = "answer" if connection.recv(1) else "closed"
+    except TimeoutError:
+        saw = "silence"
+    except ConnectionRefusedError:
+        saw = "refusal"
+    except ConnectionError:
+        saw = "reset"
+    return Seen(edge.name, saw, time.monotonic() - began)

@@ -1,0 +1,56 @@
+"""spike: for a while far more customers arrive than usual."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+
+from paydrill.faults import Effect, Expects, InForce, LoadGauge, Scene, Witness
+from paydrill.topology import CLIENT, Topology
+
+LOOK_S = 1.5
+LEAST_SHARE = 0.7
+
+
+@dataclass(frozen=True)
+class Spiking:
+    load: LoadGauge
+    rate_per_s: float
+
+    def witness(self) -> Witness:
+        began, before = time.monotonic(), self.load.started()
+        time.sleep(LOOK_S)
+        rate = (self.load.started() - before) / (time.monotonic() - began)
+        return Witness(
+            "load",
+            rate >= LEAST_SHARE * self.rate_per_s,
+            f"{rate:.0f} arrivals/s were seen, {self.rate_per_s:.0f}/s were planned",
+            {"arrivals_per_s": rate},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spike:
+    """The whole mix arrives at `rate` instead of the scenario's rate. Part of the plan's arrivals."""
+
+    name: ClassVar[str] = "spike"
+    summary: ClassVar[str] = "a flash sale: far more arrivals for a while"
+    effect: ClassVar[Effect] = "availability"
+    expects: ClassVar[Expects] = "some"
+    backends: ClassVar[tuple[str, ...]] = ("local", "docker")
+
+    rate_per_s: float
+
+    def places(self, topology: Topology) -> tuple[str, ...]:
+        return tuple(edge.name for edge in topology.edges if edge.client == CLIENT)
+
+    @contextmanager
+    def inject(self, scene: Scene) -> Iterator[InForce]:
+        # The arrivals are in the plan already; there is nothing to put in force and nothing to heal.
+        yield Spiking(scene.load, self.rate_per_s)
+
+
+FAULT = Spike
