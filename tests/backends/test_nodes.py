@@ -49,9 +49,7 @@ class Addresses:
 def setup_of(source: Path, **services: Service) -> StackSetup:
     target = Target("mini", "", source, "two", services, Client({}, ()), Timing())
     secrets = Secrets("sk_test_x", "whsec_x")
-    return StackSetup(
-        "r1", source, target, source, TOPOLOGY, Timing(psp_call_s=0.7), 5, {}, secrets
-    )
+    return StackSetup("r1", source, target, source, TOPOLOGY, Timing(psp_call_s=0.7), 5, {}, secrets)
 
 
 def web(**fields: object) -> Service:
@@ -59,9 +57,7 @@ def web(**fields: object) -> Service:
 
 
 def test_each_node_gets_the_listeners_of_its_own_edges(tmp_path: Path) -> None:
-    plans = plan_nodes(
-        setup_of(tmp_path, web=web(env={"DB": "{{ edges.db[0] }}"})), Addresses()
-    )
+    plans = plan_nodes(setup_of(tmp_path, web=web(env={"DB": "{{ edges.db[0] }}"})), Addresses())
     assert [plan.env["DB"] for plan in plans] == [
         "web-1-to-db-1:81",
         "web-2-to-db-1:81",
@@ -89,9 +85,7 @@ def test_every_documented_name_can_be_used(tmp_path: Path) -> None:
 
 def test_an_undefined_name_is_an_error_that_says_where(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"web-1: env\.X: .*queue"):
-        plan_nodes(
-            setup_of(tmp_path, web=web(env={"X": "{{ edges.queue[0] }}"})), Addresses()
-        )
+        plan_nodes(setup_of(tmp_path, web=web(env={"X": "{{ edges.queue[0] }}"})), Addresses())
 
 
 def test_templates_are_sandboxed(tmp_path: Path) -> None:
@@ -121,12 +115,8 @@ def test_the_environment_holds_nothing_but_the_whitelist(
 
 def test_a_config_of_the_topology_wins_over_the_targets(tmp_path: Path) -> None:
     (tmp_path / "nginx.conf.j2").write_text("target's")
-    lb = Service(
-        "lb", "nginx", 80, Health(http="/"), config={"nginx.conf.j2": "nginx.conf"}
-    )
-    assert plan_nodes(setup_of(tmp_path, lb=lb), Addresses())[0].files == {
-        "nginx.conf": "target's"
-    }
+    lb = Service("lb", "nginx", 80, Health(http="/"), config={"nginx.conf.j2": "nginx.conf"})
+    assert plan_nodes(setup_of(tmp_path, lb=lb), Addresses())[0].files == {"nginx.conf": "target's"}
     (tmp_path / "topologies" / "two").mkdir(parents=True)
     (tmp_path / "topologies" / "two" / "nginx.conf.j2").write_text(
         "{% for a in edges.web %}{{ a }};{% endfor %}"
@@ -138,9 +128,7 @@ def test_a_config_of_the_topology_wins_over_the_targets(tmp_path: Path) -> None:
 def test_a_config_outside_the_target_is_refused(tmp_path: Path) -> None:
     (tmp_path / "target").mkdir()
     (tmp_path / "secret").write_text("x")
-    lb = Service(
-        "lb", "nginx", 80, Health(http="/"), config={"../secret": "nginx.conf"}
-    )
+    lb = Service("lb", "nginx", 80, Health(http="/"), config={"../secret": "nginx.conf"})
     with pytest.raises(UsageError, match="secret"):
         plan_nodes(setup_of(tmp_path / "target", lb=lb), Addresses())
 
@@ -162,18 +150,19 @@ def test_a_postgres_node_gets_its_server_files_and_address_in_argv(
     plan = plan_nodes(setup_of(tmp_path, db=db), Addresses())[0]
     assert plan.argv == ("-c", "listen_addresses=at-db-1", "-c", "port=80")
     assert "max_connections = '44'\n" in plan.files["paydrill.conf"]
-    assert plan.files["schema.sql"].index("SELECT 1") < plan.files["schema.sql"].index(
-        "SELECT 2"
-    )
-    assert (
-        plan.files["bootstrap.sql"]
-        == 'CREATE ROLE "app" LOGIN;\nCREATE DATABASE "app" OWNER "app";\n'
-    )
+    assert plan.files["schema.sql"].index("SELECT 1") < plan.files["schema.sql"].index("SELECT 2")
+    assert plan.files["bootstrap.sql"] == 'CREATE ROLE "app" LOGIN;\nCREATE DATABASE "app" OWNER "app";\n'
 
 
 def test_a_target_may_have_wishes_for_the_psp(tmp_path: Path) -> None:
     psp = Service("psp", "psp", 80, Health(), command=("--webhook", "http://x/hook"))
     plans = plan_nodes(setup_of(tmp_path, psp=psp), Addresses())
-    assert [plan.argv for plan in plans if plan.node.name == "psp"] == [
-        ("--webhook", "http://x/hook")
-    ]
+    assert [plan.argv for plan in plans if plan.node.name == "psp"] == [("--webhook", "http://x/hook")]
+
+
+def test_nginx_runs_in_the_foreground_in_its_own_folder(tmp_path: Path) -> None:
+    (tmp_path / "n").write_text("  daemon off;\nhttp {}\n")
+    lb = Service("lb", "nginx", 80, Health(http="/"), config={"n": "nginx.conf"})
+    argv = plan_nodes(setup_of(tmp_path, lb=lb), Addresses())[0].argv
+    assert argv[-2:] == ("-g", "pid /data/lb-1/nginx.pid;")
+    assert argv[:2] == ("-p", "/data/lb-1")

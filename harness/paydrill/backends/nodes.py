@@ -6,6 +6,7 @@ see is docs/targets.md. Rendering reads the target's files and touches nothing e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -70,47 +71,32 @@ def base_env(data_dir: str) -> dict[str, str]:
     }
 
 
-def dialled_by(
-    setup: StackSetup, addressing: Addressing, node: Node
-) -> tuple[Address, ...]:
+def dialled_by(setup: StackSetup, addressing: Addressing, node: Node) -> tuple[Address, ...]:
     """The listeners of all edges of which `node` is the client: everything that it may reach."""
-    return tuple(
-        addressing.dial(edge)
-        for edge in setup.topology.edges
-        if edge.client == node.name
-    )
+    return tuple(addressing.dial(edge) for edge in setup.topology.edges if edge.client == node.name)
 
 
 class _Renderer:
     """Fills in the templates of one node."""
 
-    def __init__(
-        self, setup: StackSetup, addressing: Addressing, node: Node, service: Service
-    ) -> None:
+    def __init__(self, setup: StackSetup, addressing: Addressing, node: Node, service: Service) -> None:
         self._setup = setup
         self._addressing = addressing
         self._node = node
         self._service = service
-        self._jinja = SandboxedEnvironment(
-            undefined=StrictUndefined, keep_trailing_newline=True
-        )
+        self._jinja = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
         self._names = self._template_names()
 
     def plan(self) -> NodePlan:
         service, listen = self._service, self._addressing.listen(self._node)
-        argv = tuple(
-            self._fill(text, f"command[{i}]") for i, text in enumerate(service.command)
-        )
-        files = {
-            name: self._config(template) for template, name in service.config.items()
-        }
+        argv = tuple(self._fill(text, f"command[{i}]") for i, text in enumerate(service.command))
+        files = {name: self._config(template) for template, name in service.config.items()}
         if service.runtime == "postgres":
-            settings = {
-                key: self._fill(text, f"settings.{key}")
-                for key, text in service.settings.items()
-            }
+            settings = {key: self._fill(text, f"settings.{key}") for key, text in service.settings.items()}
             files = {**server_files(service, settings, self._setup.source), **files}
             argv = (*server_argv(listen), *argv)
+        if service.runtime == "nginx":
+            argv = (*nginx_argv(self._addressing.data_dir(self._node), files.get("nginx.conf", "")), *argv)
         return NodePlan(
             node=self._node,
             runtime=service.runtime,
@@ -125,10 +111,7 @@ class _Renderer:
         env = base_env(self._addressing.data_dir(self._node))
         if self._service.runtime == "python":
             env["PYTHONPATH"] = self._addressing.source_dir()
-        declared = {
-            key: self._fill(text, f"env.{key}")
-            for key, text in self._service.env.items()
-        }
+        declared = {key: self._fill(text, f"env.{key}") for key, text in self._service.env.items()}
         return {**env, **declared}
 
     def _template_names(self) -> Mapping[str, object]:
@@ -141,9 +124,7 @@ class _Renderer:
                 served_by = setup.topology.node(edge.server).service
                 edges.setdefault(served_by, []).append(str(self._addressing.dial(edge)))
         return {
-            "node": SimpleNamespace(
-                name=node.name, service=node.service, index=node.index
-            ),
+            "node": SimpleNamespace(name=node.name, service=node.service, index=node.index),
             "listen": SimpleNamespace(host=listen.host, port=listen.port),
             "edges": SimpleNamespace(**edges),
             "dir": SimpleNamespace(
@@ -177,6 +158,18 @@ class _Renderer:
             raise UsageError(
                 f"{self._node.name}: {where}: {error} (templates see: {', '.join(self._names)})"
             ) from error
+
+
+def nginx_argv(data_dir: str, config: str) -> tuple[str, ...]:
+    """In the foreground, everything in the node's folder, errors to stderr until the config says otherwise.
+
+    A directive given twice is an error to nginx: what the config says itself is left out.
+    """
+    ours = {"daemon": "off", "pid": f"{data_dir}/nginx.pid"}
+    missing = {key: value for key, value in ours.items() if not re.search(rf"^\s*{key}\s", config, re.M)}
+    directives = " ".join(f"{key} {value};" for key, value in missing.items())
+    globals_ = ("-g", directives) if directives else ()
+    return ("-p", data_dir, "-e", "stderr", "-c", f"{data_dir}/nginx.conf", *globals_)
 
 
 def psp_plan(plans: tuple[NodePlan, ...]) -> NodePlan | None:
