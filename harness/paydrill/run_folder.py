@@ -71,8 +71,9 @@ class LineLog:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # A second writer, after the first one has ended, goes on counting.
+        self._seq = path.read_bytes().count(b"\n") if path.exists() else 0
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self._seq = 0
 
     def write(self, kind: str, **fields: Any) -> int:
         """Append `{"seq", "t", "kind", …}`; returns t, monotonic nanoseconds (a given `t` is kept)."""

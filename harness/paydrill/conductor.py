@@ -1,0 +1,261 @@
+"""What runs beside the stack, from *healthy* to *collected*: load, faults, healing, quiet, evidence.
+
+It decides nothing itself: `schedule.next_action` says what is due, faults know how they are put in
+force and healed, and everything that happens is written to the timeline as it happens.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from paydrill import collector, host_fit
+from paydrill.backends import Stack
+from paydrill.errors import DrillBroken, InstrumentDied, PaydrillError
+from paydrill.faults import Fault, InForce, Scene, Witness
+from paydrill.load.child import LoadChild
+from paydrill.plan import Plan, PlannedFault
+from paydrill.quiescence import wait_until_settled
+from paydrill.run_folder import LineLog, RunFolder
+from paydrill.schedule import Finish, Heal, Inject, LoadOver, Passed, Trouble, begin, next_action
+from paydrill.topology import CLIENT, Edge
+
+POLL_S = 0.05
+LEAD_S = 0.3
+HEALTHY_AGAIN_S = 15.0
+LOAD_DRAIN_S = 30.0
+FINAL_READS_S = 20.0
+DRAIN_S = 5.0
+
+
+@dataclass
+class Conductor:
+    """One drill's course. `faults` are the plan's faults as objects, by their id."""
+
+    plan: Plan
+    faults: Mapping[int, Fault]
+    run: RunFolder
+    timeline: LineLog
+    in_force: dict[int, AbstractContextManager[InForce]] = field(default_factory=dict)
+    looking: list[tuple[PlannedFault, Future[Witness]]] = field(default_factory=list)
+    witnesses: ThreadPoolExecutor = field(init=False)
+
+    def conduct(self, stack: Stack, stop_asked: Callable[[], bool]) -> None:
+        """Run the whole course. What breaks it is written to the timeline and raised again."""
+        with ThreadPoolExecutor(max_workers=8, thread_name_prefix="witness") as self.witnesses:
+            try:
+                self._course(stack, stop_asked)
+            except DrillBroken as problem:
+                kind = "instrument_died" if isinstance(problem, InstrumentDied) else "aborted"
+                name = problem.instrument if isinstance(problem, InstrumentDied) else problem.code
+                self.timeline.write(kind, name=name, code=problem.code, detail=problem.detail)
+                self._heal_everything(stack)
+                raise
+
+    def _course(self, stack: Stack, stop_asked: Callable[[], bool]) -> None:
+        self._phase("steady")
+        before = host_fit.sample()
+        with self._load(stack) as load:
+            load.wait_ready(20.0)
+            ended = self._drill(stack, load, stop_asked)
+            self._phase("healing")
+            self._heal_everything(stack)
+            if ended == "interrupted":
+                self.timeline.write("aborted", code="interrupted", detail="a stop was asked for")
+                return
+            stack.wait_healthy(stack.topology.nodes, HEALTHY_AGAIN_S)
+            self._phase("quiescing")
+            self._quiesce(stack, load, stop_asked)
+            self._phase("collecting")
+            self._collect(stack, load)
+            self.timeline.write("host", **host_fit.between(before, host_fit.sample()))
+        self._phase("collected")
+
+    def _load(self, stack: Stack) -> LoadChild:
+        target = stack.setup.target
+        return LoadChild(
+            plan=self.plan.load,
+            client=target.client,
+            catalogue=target.catalogue,
+            timing=stack.setup.timing,
+            seed=self.plan.seed,
+            base=stack.dial(self._entrance(stack)),
+            history_dir=self.run.path,
+            log=self.run.logs / "locust.log",
+        )
+
+    def _entrance(self, stack: Stack) -> Edge:
+        return next(edge for edge in stack.topology.edges if edge.client == CLIENT)
+
+    # -- load and faults
+
+    def _drill(self, stack: Stack, load: LoadChild, stop_asked: Callable[[], bool]) -> str:
+        """Returns `over` or `interrupted`; raises InstrumentDied after healing."""
+        scene = Scene(stack, load)
+        t0_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
+        load.go(t0_ns)
+        self._phase("load", t0=t0_ns)
+        state = begin(self.plan.faults)
+        over = False
+        while True:
+            self._note_witnesses()
+            now_s = (time.monotonic_ns() - t0_ns) / 1e9
+            self._check_instruments(stack, load)
+            if stop_asked():
+                state, action = next_action(state, Trouble("interrupted"))
+            elif not over and now_s >= self.plan.load.duration_s:
+                over = True
+                state, action = next_action(state, LoadOver())
+            else:
+                state, action = next_action(state, Passed(now_s))
+            match action:
+                case Inject(fault):
+                    self._inject(fault, scene)
+                case Heal(fault):
+                    self._heal(fault, stack)
+                case Finish():
+                    return "interrupted" if state.stopping else "over"
+                case _:
+                    time.sleep(max(0.0, min(POLL_S, action.at_s - now_s)))
+
+    def _inject(self, fault_id: int, scene: Scene) -> None:
+        planned, fault = self._planned(fault_id), self.faults[fault_id]
+        self._phase("fault", id=fault_id)
+        self._count_bytes(scene.stack, planned, "before")
+        context = fault.inject(scene)
+        in_force = context.__enter__()
+        self.in_force[fault_id] = context
+        self.timeline.write(
+            "fault",
+            id=fault_id,
+            name=planned.name,
+            where=list(planned.places),
+            fields=dict(planned.fields),
+            effect=fault.effect,
+            expects=fault.expects,
+            planned_end_s=planned.end_s,
+        )
+        self.looking.append((planned, self.witnesses.submit(in_force.witness)))
+
+    def _heal(self, fault_id: int, stack: Stack) -> None:
+        planned = self._planned(fault_id)
+        self._await_witness(fault_id)
+        context = self.in_force.pop(fault_id, None)
+        if context is None:
+            return
+        self._count_bytes(stack, planned, "after")
+        problem = ""
+        try:
+            context.__exit__(None, None, None)
+        except PaydrillError as error:
+            problem = str(error)
+        self.timeline.write("heal", id=fault_id, name=planned.name, clean=not problem, detail=problem)
+        if not self.in_force:
+            self._phase("load")
+
+    def _heal_everything(self, stack: Stack) -> None:
+        """Every fault, then the proxies as a whole, then read back that nothing is left."""
+        for fault_id in list(self.in_force):
+            self._heal(fault_id, stack)
+        self._note_witnesses()
+        if "toxiproxy" in stack.dead_instruments():
+            return
+        if stack.toxiproxy.leftovers():
+            stack.toxiproxy.reset()
+        left = stack.toxiproxy.leftovers()
+        self.timeline.write("healed", clean=not left, detail="; ".join(left))
+
+    # -- quiet and evidence
+
+    def _quiesce(self, stack: Stack, load: LoadChild, stop_asked: Callable[[], bool]) -> None:
+        finished = load.wait_done(LOAD_DRAIN_S)
+        seen = load.counters
+        self.timeline.write("load_end", finished=finished, ops=seen.ops, dropped=seen.dropped)
+        settled = wait_until_settled(stack, stop_asked)
+        self.timeline.write(
+            "settled",
+            open_work=settled.open_work,
+            psp_pending=settled.psp_pending,
+            waited_s=round(settled.waited_s, 3),
+            in_time=settled.in_time,
+        )
+        self._check_instruments(stack, load)
+
+    def _collect(self, stack: Stack, load: LoadChild) -> None:
+        load.final_reads(FINAL_READS_S)
+        first = collector.read_facts(stack, self.run, snap=1)
+        self.timeline.write("snapshot", snap=1, equal=None)
+        # Whatever still works behind our back gets a full period of the reconciler to show itself.
+        time.sleep(stack.setup.timing.reconcile_period_s)
+        second = collector.read_facts(stack, self.run, snap=2)
+        self.timeline.write("snapshot", snap=2, equal=collector.equal(first, second))
+        self._check_instruments(stack, load)
+        stack.psp.drain(DRAIN_S)
+        frozen = stack.psp.freeze()
+        self.timeline.write("psp_freeze", n=frozen.n, head=frozen.head, in_flight=frozen.in_flight)
+
+    # -- small things
+
+    def _planned(self, fault_id: int) -> PlannedFault:
+        return next(fault for fault in self.plan.faults if fault.id == fault_id)
+
+    def _phase(self, name: str, **fields: object) -> None:
+        self.timeline.write("phase", name=name, **fields)
+
+    def _check_instruments(self, stack: Stack, load: LoadChild) -> None:
+        dead = stack.dead_instruments() + ([] if load.alive() else ["locust"])
+        if dead:
+            raise InstrumentDied(dead[0], "ended although the plan did not ask for it")
+
+    def _count_bytes(self, stack: Stack, planned: PlannedFault, when: str) -> None:
+        counters = stack.toxiproxy.counters()
+        for (edge, direction), seen in sorted(counters.items()):
+            if edge in planned.places:
+                self.timeline.write(
+                    "counters",
+                    id=planned.id,
+                    when=when,
+                    edge=edge,
+                    direction=direction,
+                    received=seen.received,
+                    sent=seen.sent,
+                )
+
+    def _note_witnesses(self) -> None:
+        for planned, future in [pair for pair in self.looking if pair[1].done()]:
+            self._note(planned, future)
+
+    def _await_witness(self, fault_id: int) -> None:
+        """A witness looks while the fault is in force: its healing waits for the look to end."""
+        for planned, future in [pair for pair in self.looking if pair[0].id == fault_id]:
+            self._note(planned, future)
+
+    def _note(self, planned: PlannedFault, future: Future[Witness]) -> None:
+        self.looking.remove((planned, future))
+        try:
+            seen = future.result()
+        except (PaydrillError, OSError) as problem:
+            seen = Witness("path", False, f"the witness could not look: {problem}", {})
+        self.timeline.write(
+            "witness",
+            id=planned.id,
+            witness=seen.kind,
+            witnessed=seen.witnessed,
+            detail=seen.detail,
+            measured=dict(seen.measured),
+        )
+
+
+def course(
+    plan: Plan, faults: Mapping[int, Fault], run: RunFolder
+) -> Callable[[Stack, Callable[[], bool]], None]:
+    """The conductor as the backends want it: one function of the stack."""
+
+    def conduct(stack: Stack, stop_asked: Callable[[], bool]) -> None:
+        with LineLog(run.timeline) as timeline:
+            Conductor(plan, faults, run, timeline).conduct(stack, stop_asked)
+
+    return conduct
