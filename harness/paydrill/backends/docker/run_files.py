@@ -1,0 +1,96 @@
+"""The temporary folder of a run: what its containers mount, and the data that they write."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from paydrill.errors import EnvironmentNotReady
+
+ENTER = Path(__file__).with_name("enter.sh")
+PREFIX = "paydrill-docker-"
+
+# The number that containers run as when the harness is root; nobody on a usual machine has it.
+UID_FOR_ROOT = 60000
+
+
+@dataclass(frozen=True)
+class User:
+    """Who the processes in containers are, on this machine too: their files must be ours to read."""
+
+    uid: int
+    gid: int
+
+    @staticmethod
+    def for_containers() -> User:
+        if os.getuid() == 0:
+            return User(UID_FOR_ROOT, UID_FOR_ROOT)
+        return User(os.getuid(), os.getgid())
+
+    def give(self, path: Path) -> None:
+        """Make a file or folder theirs; only root can and needs to."""
+        if os.getuid() == 0:
+            os.chown(path, self.uid, self.gid)
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """Paths on this machine. `folder` is temporary, `logs` stays with the run."""
+
+    folder: Path
+    logs: Path
+    user: User
+
+    @staticmethod
+    def make(run_id: str, logs: Path) -> RunFiles:
+        """A new folder, named after the run. Raises EnvironmentNotReady when there is no room for one."""
+        try:
+            folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{run_id}-"))
+            # Searchable by the containers' user, listable by none but us.
+            folder.chmod(0o711)
+            logs.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise EnvironmentNotReady(f"no temporary folder for the run: {problem}; set TMPDIR") from problem
+        return RunFiles(folder, logs.resolve(), User.for_containers())
+
+    def data(self, node: str) -> Path:
+        """The node's writable folder."""
+        return self._folder("data", node, theirs=True)
+
+    def entrance(self, node: str, fence: str) -> Path:
+        """The folder that a container mounts read-only at /run/paydrill/: its fence and how to begin."""
+        folder = self._folder("entrance", node, theirs=False)
+        (folder / "fence.nft").write_text(fence, encoding="ascii")
+        shutil.copyfile(ENTER, folder / "enter.sh")
+        # A file cannot be mounted into a read-only folder unless there is one to mount over.
+        (folder / "log").touch()
+        return folder
+
+    def log(self, node: str) -> Path:
+        """The node's log; whoever writes there does so through a descriptor opened as root."""
+        path = self.logs / f"{node}.log"
+        path.touch()
+        path.chmod(0o666 if os.getuid() != 0 else 0o644)
+        return path
+
+    def remove(self) -> None:
+        remove_folder(self.folder)
+
+    def _folder(self, kind: str, node: str, *, theirs: bool) -> Path:
+        parent = self.folder / kind
+        parent.mkdir(mode=0o711, exist_ok=True)
+        folder = parent / node
+        if not folder.is_dir():
+            folder.mkdir(mode=0o755)
+            if theirs:
+                self.user.give(folder)
+        return folder
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a run's temporary folder; refuses any other folder, and is quiet about one that is gone."""
+    if folder.name.startswith(PREFIX) and folder.is_dir() and not folder.is_symlink():
+        shutil.rmtree(folder, ignore_errors=True)
