@@ -6,8 +6,25 @@ two narrow waists of a drill; the other is the evidence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+
+from paydrill.errors import UsageError
+from paydrill.faults import Fault, ShapesLoad
+
+if TYPE_CHECKING:
+    from paydrill.scenario import Load, Scenario, Step
+    from paydrill.target import Target
+    from paydrill.topology import Topology
+
+SCHEMA = "paydrill/plan/1"
+
+# What a PSP does on an ordinary day; every other behaviour is a fault of its own.
+ORDINARY_PSP = ("approve", "decline")
 
 
 @dataclass(frozen=True)
@@ -56,3 +73,162 @@ class Plan:
     faults: tuple[PlannedFault, ...]
     psp: Mapping[str, float]
     timing: Mapping[str, float]
+
+
+def make_plan(scenario: Scenario, topology: Topology, target: Target, seed: int) -> Plan:
+    """Resolve a scenario. Raises UnknownPlace when a fault names what the topology does not have."""
+    return Plan(
+        scenario=scenario.name,
+        topology=topology.name,
+        target=target.name,
+        seed=seed,
+        load=PlannedLoad(
+            segments=segments_of(scenario.load, scenario.timeline),
+            mix=_by_name(scenario.load.mix),
+            max_in_flight=scenario.load.max_in_flight,
+        ),
+        faults=_planned_faults(scenario.timeline, topology),
+        psp=_by_name(scenario.psp),
+        timing=_by_name({**dataclasses.asdict(target.timing), **scenario.timing}),
+    )
+
+
+def without_faults(scenario: Scenario) -> Scenario:
+    """The control's scenario: no fault, no extra load, a PSP that only approves and declines."""
+    psp = {name: share for name, share in scenario.psp.items() if name in ORDINARY_PSP}
+    return replace(scenario, timeline=(), psp=psp)
+
+
+def segments_of(load: Load, steps: Iterable[Step]) -> tuple[Segment, ...]:
+    """The load's rate over its whole length, with each spike's rate in place of it while it is on.
+
+    The segments join without gap from 0 to the load's duration; neighbours differ in rate.
+    """
+    spikes = [
+        (step.at_s, _end(step), step.fault.rate_per_s) for step in steps if isinstance(step.fault, ShapesLoad)
+    ]
+    edges = {0.0, load.duration_s}
+    edges.update(t for at_s, end_s, _ in spikes for t in (at_s, end_s) if 0 < t < load.duration_s)
+    times = sorted(edges)
+    segments: list[Segment] = []
+    for at_s, end_s in zip(times, times[1:], strict=False):
+        rate = next((rate for start, end, rate in spikes if start <= at_s < end), load.rate_per_s)
+        if segments and segments[-1].rate_per_s == rate:
+            segments[-1] = replace(segments[-1], end_s=end_s)
+        else:
+            segments.append(Segment(at_s, end_s, rate))
+    return tuple(segments)
+
+
+def fault_of(planned: PlannedFault, known: Mapping[str, type[Fault]]) -> Fault:
+    """The fault itself again. Raises UsageError when this version does not know it any more."""
+    fault = known.get(planned.name)
+    if fault is None:
+        raise UsageError(f"the plan has the fault {planned.name!r}, which this version does not know")
+    try:
+        return cast("Fault", cast("Any", fault)(**planned.fields))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"the plan's fault {planned.name!r} does not fit this version: {error}") from error
+
+
+def plan_to_json(plan: Plan) -> bytes:
+    """Indented JSON with a newline at its end; the same plan gives the same bytes."""
+    document = {
+        "schema": SCHEMA,
+        "scenario": plan.scenario,
+        "topology": plan.topology,
+        "target": plan.target,
+        "seed": plan.seed,
+        "load": {
+            "segments": [
+                {"at_s": one.at_s, "end_s": one.end_s, "rate_per_s": one.rate_per_s}
+                for one in plan.load.segments
+            ],
+            "mix": _by_name(plan.load.mix),
+            "max_in_flight": plan.load.max_in_flight,
+        },
+        "faults": [
+            {
+                "id": one.id,
+                "name": one.name,
+                "at_s": one.at_s,
+                "end_s": one.end_s,
+                "fields": _by_name(one.fields),
+                "places": list(one.places),
+            }
+            for one in plan.faults
+        ],
+        "psp": _by_name(plan.psp),
+        "timing": _by_name(plan.timing),
+    }
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def plan_from_json(data: bytes) -> Plan:
+    """Raises UsageError when the bytes are no plan of this version."""
+    try:
+        document = orjson.loads(data)
+        if document["schema"] != SCHEMA:
+            raise UsageError(f"the plan is of schema {document['schema']!r}, expected {SCHEMA!r}")
+        return _plan(document)
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"not a plan: {type(error).__name__}: {error}") from error
+
+
+def _planned_faults(steps: Iterable[Step], topology: Topology) -> tuple[PlannedFault, ...]:
+    found = [
+        PlannedFault(
+            0, step.fault.name, step.at_s, _end(step), _fields(step.fault), step.fault.places(topology)
+        )
+        for step in steps
+    ]
+    # Python sorts stably: what begins together stays in the order of the file.
+    found.sort(key=lambda fault: fault.at_s)
+    return tuple(replace(fault, id=number) for number, fault in enumerate(found, start=1))
+
+
+def _end(step: Step) -> float:
+    return round(step.at_s + step.for_s, 6)
+
+
+def _fields(fault: Fault) -> Mapping[str, object]:
+    named = cast("Any", fault)
+    return {field.name: getattr(named, field.name) for field in dataclasses.fields(named) if field.init}
+
+
+def _plan(document: Mapping[str, Any]) -> Plan:
+    load = document["load"]
+    segments = tuple(
+        Segment(float(one["at_s"]), float(one["end_s"]), float(one["rate_per_s"])) for one in load["segments"]
+    )
+    if not segments:
+        raise ValueError("the load has no segment")
+    return Plan(
+        scenario=str(document["scenario"]),
+        topology=str(document["topology"]),
+        target=str(document["target"]),
+        seed=int(document["seed"]),
+        load=PlannedLoad(segments, _numbers(load["mix"]), int(load["max_in_flight"])),
+        faults=tuple(_fault(one) for one in document["faults"]),
+        psp=_numbers(document["psp"]),
+        timing=dict(document["timing"]),
+    )
+
+
+def _fault(one: Mapping[str, Any]) -> PlannedFault:
+    return PlannedFault(
+        id=int(one["id"]),
+        name=str(one["name"]),
+        at_s=float(one["at_s"]),
+        end_s=float(one["end_s"]),
+        fields=dict(one["fields"]),
+        places=tuple(str(place) for place in one["places"]),
+    )
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    return {str(name): float(value) for name, value in values.items()}
+
+
+def _by_name(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in sorted(values)}
