@@ -1,0 +1,184 @@
+"""One drill from the outside: a run folder, a backend, a conductor beside the stack, then the judge.
+
+The harness itself stays outside of the drill's world, so that it can judge, clean up and tell the
+user whatever happens inside.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from types import FrameType
+
+from paydrill.backends import Backend, Outcome, Secrets, StackSetup, World
+from paydrill.backends.choose import choose
+from paydrill.conductor import course
+from paydrill.errors import Interrupted
+from paydrill.faults import known
+from paydrill.judge import judge, write_outcome
+from paydrill.mutants import apply_mutant
+from paydrill.phase_teller import PhaseTeller
+from paydrill.plan import fault_of
+from paydrill.request import DrillRequest
+from paydrill.run_folder import LineLog, RunFolder
+from paydrill.run_record import begin_run, new_run_id
+from paydrill.target import Timing
+from paydrill.verdict import Verdict
+
+POLL_S = 0.2
+STOP_WITHIN_S = 4.0
+Say = Callable[[str], None]
+
+
+def run_drills(requests: Sequence[DrillRequest], *, out: Path, progress: Say) -> list[Verdict]:
+    """Run them one after another. Raises Interrupted (after healing) and EnvironmentNotReady."""
+    verdicts = []
+    for request in requests:
+        choice = choose(request.backend)
+        progress(f"backend {choice.backend.name}: {choice.why}")
+        verdicts.append(_run_one(request, choice.backend, out, progress))
+    return verdicts
+
+
+def _run_one(request: DrillRequest, backend: Backend, out: Path, progress: Say) -> Verdict:
+    run_id, run = _new_folder(request, backend, out)
+    progress(f"drill {request.scenario.name} on {request.topology.name}, seed {request.seed}: {run.path}")
+    with _source_of(request) as source, _stop_signals() as stops:
+        setup = _setup(request, run_id, run, source)
+        with LineLog(run.timeline) as timeline:
+            timeline.write("phase", name="starting")
+        outcome = _conduct(backend, setup, request, run, stops, progress)
+        return _judge(request, run, outcome, stops, progress)
+
+
+def _conduct(
+    backend: Backend, setup: StackSetup, request: DrillRequest, run: RunFolder, stops: Stops, progress: Say
+) -> Outcome:
+    faults = {fault.id: fault_of(fault, known()) for fault in request.plan.faults}
+    with backend.launch(setup, course(request.plan, faults, run)) as world:
+        return _wait(world, run, stops, progress)
+
+
+def _wait(world: World, run: RunFolder, stops: Stops, progress: Say) -> Outcome:
+    """Wait for the conductor; pass a stop on; notice a dead watchdog."""
+    phases = PhaseTeller(run.timeline, progress)
+    asked_s = 0.0
+    while (outcome := world.wait(POLL_S)) is None:
+        phases.tell()
+        if stops.signal_number:
+            world.request_stop()
+            asked_s += POLL_S
+        if asked_s > STOP_WITHIN_S:
+            return Outcome(None, signal.SIGKILL, "it did not come down in time after a stop was asked for")
+        if not world.watchdog_alive():
+            return Outcome(
+                None, None, "watchdog_died: the watchdog ended unplanned; everything was taken down"
+            )
+    phases.tell()
+    return outcome
+
+
+def _judge(request: DrillRequest, run: RunFolder, outcome: Outcome, stops: Stops, progress: Say) -> Verdict:
+    with LineLog(run.timeline) as timeline:
+        if not _reached_its_end(run):
+            code = "interrupted" if stops.signal_number else _code_of(outcome)
+            timeline.write("aborted", code=code, detail=outcome.detail or f"the conductor ended: {outcome}")
+        timeline.write("phase", name="judging")
+        progress("judging")
+        verdict = judge(run)
+        write_outcome(run, verdict)
+        timeline.write("phase", name="end")
+    if stops.signal_number:
+        raise Interrupted(stops.signal_number)
+    return verdict
+
+
+def _reached_its_end(run: RunFolder) -> bool:
+    lines = run.timeline.read_bytes()
+    return b'"name":"collected"' in lines or b'"kind":"aborted"' in lines or b'"instrument_died"' in lines
+
+
+def _code_of(outcome: Outcome) -> str:
+    """The reason code at the head of the outcome's words, where its error had one."""
+    word = outcome.detail.partition(":")[0]
+    return word if word and word.replace("_", "").isalpha() and " " not in word else "conductor_died"
+
+
+def _new_folder(request: DrillRequest, backend: Backend, out: Path) -> tuple[str, RunFolder]:
+    run_id = new_run_id(request)
+    path = out.resolve() / run_id
+    for number in range(2, 1000):
+        if not path.exists():
+            break
+        path = out.resolve() / f"{run_id}-{number}"
+    run = RunFolder(path)
+    begin_run(run, path.name, request, backend.name, _timing(request))
+    _point_latest_at(path)
+    return path.name, run
+
+
+def _point_latest_at(path: Path) -> None:
+    temporary = path.parent / f".latest-{os.getpid()}"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(path.name)
+    temporary.replace(path.parent / "latest")
+
+
+def _setup(request: DrillRequest, run_id: str, run: RunFolder, source: Path) -> StackSetup:
+    return StackSetup(
+        run_id=run_id,
+        run_dir=run.path,
+        target=request.target,
+        source=source,
+        topology=request.topology,
+        timing=_timing(request),
+        seed=request.seed,
+        psp_behaviour=request.plan.psp,
+        secrets=Secrets("sk_test_" + secrets.token_hex(12), "whsec_" + secrets.token_hex(16)),
+    )
+
+
+def _timing(request: DrillRequest) -> Timing:
+    names = {field.name for field in fields(Timing)}
+    changed = {name: value for name, value in request.plan.timing.items() if name in names}
+    return replace(request.target.timing, **changed)  # type: ignore[arg-type]
+
+
+@contextmanager
+def _source_of(request: DrillRequest) -> Iterator[Path]:
+    """The target's own folder, or a changed copy of it that lives as long as the drill."""
+    if request.mutant is None:
+        yield request.target.folder
+        return
+    with tempfile.TemporaryDirectory(prefix="paydrill-mutant-") as folder:
+        copy = Path(folder) / request.target.name
+        apply_mutant(request.target.folder, request.mutant.patch, copy)
+        os.chmod(folder, 0o755)  # the nodes run as other users
+        yield copy
+
+
+class Stops:
+    """Which stop signal came, if any. The first one heals; a second one of the same kind changes nothing."""
+
+    def __init__(self) -> None:
+        self.signal_number = 0
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        self.signal_number = self.signal_number or number
+
+
+@contextmanager
+def _stop_signals() -> Iterator[Stops]:
+    stops = Stops()
+    before = {number: signal.signal(number, stops.note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stops
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,50 @@
+"""Tells a person what a running drill does, a line a step, read off its timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+
+Say = Callable[[str], None]
+
+
+class PhaseTeller:
+    """Tells the phases of a run as they come, one line each."""
+
+    def __init__(self, timeline: Path, progress: Say) -> None:
+        self._timeline = timeline
+        self._progress = progress
+        self._offset = timeline.stat().st_size if timeline.exists() else 0
+
+    def tell(self) -> None:
+        if not self._timeline.exists():
+            return
+        with self._timeline.open("rb") as file:
+            file.seek(self._offset)
+            for raw in file:
+                if not raw.endswith(b"\n"):
+                    break
+                self._offset += len(raw)
+                if text := _told(orjson.loads(raw)):
+                    self._progress(text)
+
+
+def _told(line: dict[str, object]) -> str:
+    match line["kind"]:
+        case "phase" if line["name"] not in ("fault", "load", "starting", "judging", "end"):
+            return str(line["name"])
+        case "phase" if line["name"] == "load" and "t0" in line:
+            return "load"
+        case "fault":
+            return f"fault {line['name']} on {', '.join(line['where'])}"  # type: ignore[arg-type]
+        case "witness":
+            return f"{'witnessed' if line['witnessed'] else 'NOT witnessed'}: {line['detail']}"
+        case "heal":
+            return f"healed {line['name']}"
+        case "settled":
+            return f"settled after {line['waited_s']} s" if line["in_time"] else "did not settle in time"
+        case "instrument_died" | "aborted":
+            return f"{line['kind']}: {line['detail']}"
+    return ""
