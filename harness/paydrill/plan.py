@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -111,7 +112,7 @@ def segments_of(load: Load, steps: Iterable[Step]) -> tuple[Segment, ...]:
     edges.update(t for at_s, end_s, _ in spikes for t in (at_s, end_s) if 0 < t < load.duration_s)
     times = sorted(edges)
     segments: list[Segment] = []
-    for at_s, end_s in zip(times, times[1:], strict=False):
+    for at_s, end_s in pairwise(times):
         rate = next((rate for start, end, rate in spikes if start <= at_s < end), load.rate_per_s)
         if segments and segments[-1].rate_per_s == rate:
             segments[-1] = replace(segments[-1], end_s=end_s)

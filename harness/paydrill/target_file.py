@@ -1,0 +1,266 @@
+"""A target's folder -> Target; all mistakes of its `target.yaml` at once, each with its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path, PurePosixPath
+from typing import cast
+
+from paydrill.errors import UsageError
+from paydrill.scenario_file import read_timing
+from paydrill.target import Client, FactSource, Health, Runtime, Service, Target, Timing
+from paydrill.target_client import read_client
+from paydrill.topology import CLIENT, PSP
+from paydrill.yaml_fields import Field, Section
+from paydrill.yaml_source import Mistakes, parse_yaml, read_bytes, shown
+
+FILE = "target.yaml"
+RUNTIMES = ("python", "nginx", "postgres", "psp")
+STATE_KINDS = ("order", "payment", "refund", "outbox", "delivery", "webhook")
+STATE_CLASSES = ("open", "paid", "failed", "cancelled", "refunded", "review")
+SERVICE_NAME = re.compile(r"[a-z][a-z0-9]{0,30}")
+_KEYS = (
+    "name",
+    "title",
+    "default_topology",
+    "services",
+    "client",
+    "timing",
+    "facts",
+    "open_work",
+    "requirements",
+    "state_classes",
+    "catalogue",
+)
+_SERVICE_KEYS = ("runtime", "port", "health", "command", "env", "config", "schema", "database", "settings")
+
+
+def load_target(folder: Path, *, tables: Collection[str] | None = None) -> Target:
+    """Read and check a target. `tables` are the evidence tables that facts may fill, None for any.
+
+    Raises FileProblems with every mistake, UsageError when the folder is no target.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise UsageError(f"{folder}: not a target: it has no {FILE}")
+    mistakes = Mistakes()
+    root = parse_yaml(read_bytes(path), str(path), mistakes)
+    target = None
+    if root is not None:
+        section = Field(root, "", mistakes).section(_KEYS)
+        target = _Reader(folder, tables, mistakes).read(section)
+    mistakes.raise_if_any()
+    if target is None:
+        raise AssertionError("a target that could not be read has a mistake")
+    return target
+
+
+class _Reader:
+    """Reads the sections of one target file; a Target with mistakes is never returned."""
+
+    def __init__(self, folder: Path, tables: Collection[str] | None, mistakes: Mistakes) -> None:
+        self._folder = folder
+        self._tables = tables
+        self._mistakes = mistakes
+
+    def read(self, root: Section) -> Target | None:
+        services = self._services(root.require("services"))
+        client = root.require("client")
+        facts, open_work = root.get("facts"), root.get("open_work")
+        title = root.require("title")
+        read = read_client(client) if client else None
+        target = Target(
+            name=self._own_name(root),
+            title=(title.text(limit=200) if title else None) or "",
+            folder=self._folder,
+            default_topology=self._default_topology(root),
+            services=services,
+            client=read or Client({}, ()),
+            timing=Timing(**cast("dict[str, int]", dict(read_timing(root.get("timing"))))),
+            facts=tuple(one for item in facts.items() if (one := self._fact(item, services, None)))
+            if facts
+            else (),
+            open_work=self._fact(open_work, services, "open_work") if open_work else None,
+            requirements=self._file(root.get("requirements")),
+            state_classes=self._state_classes(root.get("state_classes")),
+            catalogue=tuple(_catalogue(root.require("catalogue", "catalogue: [{sku: …}]"))),
+        )
+        return None if self._mistakes.problems else target
+
+    def _own_name(self, root: Section) -> str:
+        field = root.require("name", f"name: {self._folder.resolve().name}")
+        name = field.name() if field else None
+        folder = self._folder.resolve()
+        # In a library a target is found by its folder's name; a mutant's changed copy lies elsewhere.
+        if field and name and name != folder.name and folder.parent.name == "targets":
+            field.wrong(f"{shown(name)} is not the name of its folder", folder.name)
+        return name or ""
+
+    def _default_topology(self, root: Section) -> str:
+        field = root.require("default_topology")
+        name = field.name() if field else None
+        if field and name:
+            there = sorted(path.parent.name for path in self._folder.glob("topologies/*/topology.yaml"))
+            if name not in there:
+                field.unknown("topology", name, there)
+        return name or ""
+
+    def _services(self, field: Field | None) -> Mapping[str, Service]:
+        services: dict[str, Service] = {}
+        if field is None:
+            return services
+        section = field.section(None)
+        for name, one in section:
+            if not SERVICE_NAME.fullmatch(name):
+                section.key_wrong(name, f"{shown(name)} is not a service name: a-z and 0-9, a letter first")
+            elif name == CLIENT:
+                section.key_wrong(name, "`client` belongs to the harness")
+            else:
+                services[name] = self._service(name, one.section(_SERVICE_KEYS))
+        if section.usable and not services:
+            field.wrong("a target has at least one service")
+        return services
+
+    def _service(self, name: str, section: Section) -> Service:
+        runtime, port = section.require("runtime"), section.require("port", "port: 8000")
+        word = runtime.choice("runtime", RUNTIMES) if runtime else None
+        if runtime and word and (word == "psp") != (name == PSP):
+            runtime.wrong(
+                "the runtime `psp` and the service `psp` belong together", PSP if name == PSP else None
+            )
+        health, config = section.get("health"), section.get("config")
+        if health is None and name != PSP and section.usable:
+            section.require("health", "health: {http: /healthz}")
+        database = section.get("database")
+        return Service(
+            name=name,
+            runtime=cast("Runtime", word or "python"),
+            port=(port.integer(1, 65_535) if port else None) or 1,
+            health=_health(health) if health else Health(),
+            command=_texts(section.get("command")),
+            env=_text_map(section.get("env")),
+            config=self._config(config) if config else {},
+            schema=self._file(section.get("schema"), folder=True),
+            database=(database.name() if database else None) or Service.database,
+            settings=_text_map(section.get("settings")),
+        )
+
+    def _config(self, field: Field) -> Mapping[str, str]:
+        files: dict[str, str] = {}
+        for template, one in field.section(None):
+            name = one.text(limit=200)
+            if name is None or not _inside(one, name) or not _inside(one, template):
+                continue
+            places = [self._folder / template, *self._folder.glob(f"topologies/*/{_globless(template)}")]
+            if not any(place.is_file() for place in places):
+                one.wrong(f"there is no template {shown(template)} in the target or in a topology")
+            files[template] = name
+        return files
+
+    def _fact(self, field: Field, services: Mapping[str, Service], table: str | None) -> FactSource | None:
+        keys = ("service", "sql", "command") if table else ("table", "service", "sql", "command")
+        section = field.section(keys)
+        named = None if table else section.require("table")
+        word = table or (self._table(named) if named else None)
+        where = section.require("service")
+        service = where.choice("service", tuple(services)) if where else None
+        sql, command = section.get("sql"), section.get("command")
+        if section.usable and (sql is None) == (command is None):
+            field.wrong("expected either `sql` or `command`")
+        if sql and service and services[service].runtime != "postgres":
+            sql.wrong(f"{service} is no postgres service; `sql` runs on one")
+        if word is None or service is None:
+            return None
+        return FactSource(word, service, self._file(sql), _texts(command))
+
+    def _table(self, field: Field) -> str | None:
+        if self._tables is None:
+            return field.text(limit=60)
+        return field.choice("evidence table", self._tables)
+
+    def _state_classes(self, field: Field | None) -> Mapping[str, Mapping[str, str]]:
+        if field is None:
+            return {}
+        section = field.section(STATE_KINDS)
+        return {
+            kind: {
+                state: word
+                for state, item in one.section(None)
+                if (word := item.choice("class of states", STATE_CLASSES))
+            }
+            for kind, one in section
+            if kind in STATE_KINDS
+        }
+
+    def _file(self, field: Field | None, *, folder: bool = False) -> str | None:
+        """A file (or folder) of the target, named from the target's folder."""
+        name = field.text(limit=300) if field else None
+        if field is None or name is None or not _inside(field, name):
+            return None
+        path = self._folder / name
+        if not (path.is_dir() if folder else path.is_file()):
+            field.wrong(f"there is no {'folder' if folder else 'file'} {shown(name)} in the target")
+        elif not path.resolve().is_relative_to(self._folder.resolve()):
+            field.wrong(f"{shown(name)} leads out of the target's folder")
+        return name
+
+
+def _inside(field: Field, name: str) -> bool:
+    pure = PurePosixPath(name)
+    if pure.is_absolute() or ".." in pure.parts or "\\" in name or not name.isprintable():
+        field.wrong(f"{shown(name)} is not a path inside the folder", PurePosixPath(name).name or None)
+        return False
+    return True
+
+
+def _globless(name: str) -> str:
+    return re.sub(r"([*?\[])", r"[\1]", name)
+
+
+def _health(field: Field) -> Health:
+    section = field.section(("http", "postgres"))
+    http, postgres = section.get("http"), section.get("postgres")
+    if section.usable and (http is None) == (postgres is None):
+        field.wrong("expected either `http: /path` or `postgres: true`", "{http: /healthz}")
+    path = http.text(limit=200) if http else None
+    if http and path and not path.startswith("/"):
+        http.wrong(f"{shown(path)} is not a path", f"/{path}")
+    return Health(http=path, postgres=bool(postgres and postgres.boolean()))
+
+
+def _texts(field: Field | None) -> tuple[str, ...]:
+    items = (item.scalar_text() for item in field.items()) if field else ()
+    return tuple(text for text in items if text is not None)
+
+
+def _text_map(field: Field | None) -> Mapping[str, str]:
+    pairs = ((key, one.scalar_text()) for key, one in field.section(None)) if field else ()
+    return {key: text for key, text in pairs if text is not None}
+
+
+def _catalogue(field: Field | None) -> list[Mapping[str, object]]:
+    rows: list[Mapping[str, object]] = []
+    for item in field.items() if field else ():
+        section = item.section(("sku", "unit_price", "currency", "weight", "stock", "title"))
+        sku, price, currency = (section.require(key) for key in ("sku", "unit_price", "currency"))
+        row: dict[str, object] = {}
+        if sku and (text := sku.scalar_text()):
+            row["sku"] = text
+        if price and (minor := price.integer(1, 10**12)):
+            row["unit_price"] = minor
+        if currency and (code := currency.scalar_text()):
+            if not re.fullmatch(r"[A-Z]{3}", code):
+                currency.wrong(f"{shown(code)} is not an ISO 4217 code", "EUR")
+            row["currency"] = code
+        for key, one in section:
+            if key == "weight" and (weight := one.number(1e-6, 1e6)):
+                row[key] = weight
+            elif key == "stock" and (stock := one.integer(0, 10**9)) is not None:
+                row[key] = stock
+            elif key == "title" and (title := one.text(limit=200)):
+                row[key] = title
+        rows.append(row)
+    if field and not rows:
+        field.wrong("the catalogue is empty: there is nothing to buy")
+    return rows
