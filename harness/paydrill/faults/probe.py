@@ -23,11 +23,15 @@ Saw = Literal["answer", "silence", "refusal", "reset", "closed"]
 
 @dataclass(frozen=True)
 class Seen:
-    """`elapsed_s` until the first byte of an answer, or until the probe knew better."""
+    """`elapsed_s` until the first byte of an answer, or until the probe knew better.
+
+    `sent_bytes` is the probe's own traffic, so that nobody takes it for the target's.
+    """
 
     edge: str
     saw: Saw
     elapsed_s: float
+    sent_bytes: int
 
 
 def probe_edges(stack: Stack, edges: Sequence[Edge], patience_s: float) -> tuple[Seen, ...]:
@@ -69,4 +73,4 @@ def _probe(edge: Edge, address: Address, question: bytes, patience_s: float) -> 
         saw = "refusal"
     except ConnectionError:
         saw = "reset"
-    return Seen(edge.name, saw, time.monotonic() - began)
+    return Seen(edge.name, saw, time.monotonic() - began, 0 if saw == "refusal" else len(question))

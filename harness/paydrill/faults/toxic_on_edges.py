@@ -26,7 +26,11 @@ class OnEdges:
         seen = probe_edges(self.stack, self.edges, self.patience_s)
         proven = [one for one in seen if self.shows(one)]
         told = "; ".join(f"{one.edge}: {one.saw} after {one.elapsed_s * 1000:.0f} ms" for one in seen)
-        measured = {"edges": float(len(seen)), "edges_witnessed": float(len(proven))}
+        measured = {
+            "edges": float(len(seen)),
+            "edges_witnessed": float(len(proven)),
+            "probe_bytes_per_edge": float(max(one.sent_bytes for one in seen)),
+        }
         return Witness("path", len(proven) == len(seen), f"probes through the proxies saw {told}", measured)
 
 
