@@ -105,6 +105,7 @@ class Client:
     outcomes: tuple[OutcomeRule, ...]
     paid_states: tuple[str, ...] = ()
     retry_codes: tuple[str, ...] = ()
+    failed_states: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,34 @@
+"""Who buys: a pool of invented people, made once from the seed, so that an intent costs nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from faker import Faker
+
+POOL_SIZE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """`id` is what the target knows the customer by."""
+
+    id: str
+    name: str
+    email: str
+    address: str
+
+
+def customers(seed: int, count: int = POOL_SIZE) -> tuple[Customer, ...]:
+    """`count` different people; the same for the same seed and version of Faker."""
+    fake = Faker("en_US")
+    fake.seed_instance(f"{seed}:customers")
+    return tuple(
+        Customer(
+            id=f"cus_{number}",
+            name=fake.name(),
+            email=f"{fake.user_name()}.{number}@example.com",
+            address=fake.street_address() + ", " + fake.city(),
+        )
+        for number in range(1, count + 1)
+    )

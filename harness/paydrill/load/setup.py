@@ -1,0 +1,58 @@
+"""What the child is told before it begins: the load's part of the plan, and the target's API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from paydrill.plan import PlannedLoad, Segment
+from paydrill.target import Client, OutcomeRule, Request
+
+
+@dataclass(frozen=True)
+class LoadSetup:
+    """`timeout_s` is the client's patience with one request; `horizon_s` with one step's retries."""
+
+    plan: PlannedLoad
+    client: Client
+    catalogue: tuple[Mapping[str, object], ...]
+    timeout_s: float
+    horizon_s: float
+    seed: int
+    base_url: str
+    history: str
+    edge: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        plain = asdict(self)
+        plain["catalogue"] = [dict(row) for row in self.catalogue]
+        return plain
+
+    @staticmethod
+    def from_json(plain: Mapping[str, Any]) -> LoadSetup:
+        return LoadSetup(
+            plan=_plan(plain["plan"]),
+            client=_client(plain["client"]),
+            catalogue=tuple(plain["catalogue"]),
+            timeout_s=plain["timeout_s"],
+            horizon_s=plain["horizon_s"],
+            seed=plain["seed"],
+            base_url=plain["base_url"],
+            history=plain["history"],
+            edge=plain["edge"],
+        )
+
+
+def _plan(plain: Mapping[str, Any]) -> PlannedLoad:
+    segments = tuple(Segment(**segment) for segment in plain["segments"])
+    return PlannedLoad(segments, plain["mix"], plain["max_in_flight"])
+
+
+def _client(plain: Mapping[str, Any]) -> Client:
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()
+    }
+    fields["requests"] = {kind: Request(**request) for kind, request in plain["requests"].items()}
+    fields["outcomes"] = tuple(OutcomeRule(**rule) for rule in plain["outcomes"])
+    return Client(**fields)
