@@ -22,6 +22,8 @@ from paydrill.quiescence import wait_until_settled
 from paydrill.run_folder import LineLog, RunFolder
 from paydrill.schedule import Finish, Heal, Inject, LoadOver, Passed, Trouble, begin, next_action
 from paydrill.topology import CLIENT, Edge
+from paydrill.toxiproxy.client import Bytes
+from paydrill.toxiproxy.toxic import Direction
 
 POLL_S = 0.05
 LEAD_S = 0.3
@@ -29,6 +31,7 @@ HEALTHY_AGAIN_S = 15.0
 LOAD_DRAIN_S = 30.0
 FINAL_READS_S = 20.0
 DRAIN_S = 5.0
+DIRECTIONS: tuple[Direction, Direction] = ("upstream", "downstream")
 
 
 @dataclass
@@ -211,9 +214,11 @@ class Conductor:
             raise InstrumentDied(dead[0], "ended although the plan did not ask for it")
 
     def _count_bytes(self, stack: Stack, planned: PlannedFault, when: str) -> None:
+        """An edge that has carried nothing yet is counted as zero, not left out."""
         counters = stack.toxiproxy.counters()
-        for (edge, direction), seen in sorted(counters.items()):
-            if edge in planned.places:
+        for edge in (place for place in planned.places if "->" in place):
+            for direction in DIRECTIONS:
+                seen = counters.get((edge, direction), Bytes())
                 self.timeline.write(
                     "counters",
                     id=planned.id,
