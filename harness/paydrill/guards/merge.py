@@ -1,0 +1,95 @@
+"""How the parts of a judgement become one verdict with its reasons (pure).
+
+fail            an invariant was broken or an SLO missed, on evidence that can be trusted
+inconclusive    evidence not to be trusted, a guard tripped, or something stayed undecided
+pass            everything was examined and held
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from paydrill.guards import codes, drill_complete
+from paydrill.guards.host_fit import TIMED_INVARIANTS
+from paydrill.verdict import GuardResult, InvariantResult, Reason, SloResult, VerdictWord
+
+
+def merge(
+    invariants: Sequence[InvariantResult],
+    guards: Sequence[GuardResult],
+    slos: Sequence[SloResult],
+    crashes: Sequence[Reason] = (),
+) -> tuple[VerdictWord, tuple[Reason, ...]]:
+    """The verdict, and every reason for it that is not a pass. `crashes`: parts of the judging itself."""
+    failures = [*_broken_invariants(invariants), *_missed_slos(slos)]
+    doubts = [*crashes, *_tripped(guards), *_undecided_invariants(invariants), *_undecided_slos(slos)]
+    untrusted = any(doubt.code in codes.EVIDENCE_NOT_TRUSTWORTHY for doubt in doubts) or any(
+        guard.name == drill_complete.NAME and guard.verdict == "inconclusive" for guard in guards
+    )
+    if failures and not untrusted:
+        return "fail", _each_once([*failures, *doubts])
+    if failures or doubts:
+        return "inconclusive", _each_once([*doubts, *failures])
+    return "pass", ()
+
+
+def doubt_timed_rules(
+    invariants: Sequence[InvariantResult], *, host_fit: bool
+) -> tuple[InvariantResult, ...]:
+    """On a host that did not keep up, rules with a deadline say nothing; all others stay as they are."""
+    if host_fit:
+        return tuple(invariants)
+    return tuple(
+        replace(result, verdict="inconclusive", detail=f"{codes.HOST_UNFIT}: {_was(result)}")
+        if result.id in TIMED_INVARIANTS and result.verdict in ("pass", "fail")
+        else result
+        for result in invariants
+    )
+
+
+def _was(result: InvariantResult) -> str:
+    return f"it would be a {result.verdict}, but the machine did not keep up with the clock"
+
+
+def _broken_invariants(invariants: Iterable[InvariantResult]) -> Iterator[Reason]:
+    for result in invariants:
+        if result.verdict == "fail":
+            found = len(result.findings)
+            told = f"{result.id} {result.name}: {found} of {result.examined} broken"
+            yield Reason(codes.INVARIANT_FAILED, told)
+
+
+def _missed_slos(slos: Iterable[SloResult]) -> Iterator[Reason]:
+    for slo in slos:
+        if slo.verdict == "fail":
+            measured = "never" if slo.measured is None else f"{slo.measured:g}"
+            yield Reason(codes.SLO_FAILED, f"{slo.name} was {measured}, must be {slo.bound}")
+
+
+def _tripped(guards: Iterable[GuardResult]) -> Iterator[Reason]:
+    for guard in guards:
+        if guard.verdict == "inconclusive":
+            yield Reason(guard.code or codes.UNDECIDED, f"{guard.name}: {guard.detail}")
+
+
+def _undecided_invariants(invariants: Iterable[InvariantResult]) -> Iterator[Reason]:
+    for result in invariants:
+        if result.verdict == "inconclusive":
+            yield Reason(code_in(result.detail), f"{result.id} {result.name}: {result.detail}")
+
+
+def _undecided_slos(slos: Iterable[SloResult]) -> Iterator[Reason]:
+    for slo in slos:
+        if slo.verdict == "inconclusive":
+            yield Reason(codes.UNDECIDED, f"{slo.name} ({slo.bound}) could not be measured")
+
+
+def code_in(detail: str) -> str:
+    """The reason code that a detail begins with (`population_mismatch: …`), else undecided."""
+    word = detail.partition(":")[0].strip()
+    return word if word in codes.KNOWN else codes.UNDECIDED
+
+
+def _each_once(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    return tuple(dict.fromkeys(reasons))

@@ -1,0 +1,27 @@
+"""The one reading of a run folder: everything that guards, SLOs, recovery and reports ask about."""
+
+from __future__ import annotations
+
+from paydrill.guards.facts import RunFacts
+from paydrill.guards.lines import json_object
+from paydrill.guards.read_history import read_history
+from paydrill.guards.read_info import read_expect, read_info, read_scenario, read_timing
+from paydrill.guards.read_psp import read_psp
+from paydrill.guards.read_timeline import read_timeline
+from paydrill.run_folder import RunFolder
+
+
+def read_facts(run: RunFolder) -> RunFacts:
+    """Never raises on content: what a crashed run lacks is empty in the facts."""
+    meta, plan, scenario = json_object(run.run), json_object(run.plan), read_scenario(run.scenario)
+    timeline, faults = read_timeline(run.timeline, plan)
+    freeze_n = timeline.freeze.n if timeline.freeze else None
+    return RunFacts(
+        info=read_info(run, meta, plan, scenario),
+        expect=read_expect(scenario, meta),
+        timing=read_timing(plan, meta),
+        history=read_history(run.histories()),
+        timeline=timeline,
+        faults=faults,
+        psp=read_psp(run.psp_journal, freeze_n),
+    )
