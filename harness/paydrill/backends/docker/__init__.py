@@ -1,0 +1,8 @@
+"""The docker backend: nodes are containers on a network of their own (docs/docker.md)."""
+
+from __future__ import annotations
+
+from paydrill.backends.docker.backend import DockerBackend
+from paydrill.backends.docker.sweep import sweep
+
+__all__ = ["DockerBackend", "sweep"]

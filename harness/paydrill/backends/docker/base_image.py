@@ -38,7 +38,9 @@ def find() -> str | None:
     """The base that needs no work, or None."""
     if chosen := os.environ.get("PAYDRILL_BASE_IMAGE"):
         if not is_here(chosen):
-            raise EnvironmentNotReady(f"PAYDRILL_BASE_IMAGE={chosen} is not in the engine: docker pull {chosen}")
+            raise EnvironmentNotReady(
+                f"PAYDRILL_BASE_IMAGE={chosen} is not in the engine: docker pull {chosen}"
+            )
         return chosen
     return next((name for name in (own_reference(), PUBLIC) if is_here(name)), None)
 
@@ -50,10 +52,22 @@ def obtain(say: Say) -> str:
     return PUBLIC if _pull(say) else build_base(say)
 
 
+def missing() -> list[str]:
+    """Why no base could be had here; empty when one is there or can be made. """
+    try:
+        if find() or shutil.which("mmdebstrap"):
+            return []
+    except EnvironmentNotReady as problem:
+        return [str(problem)]
+    return [] if _registry_answers() else [f"there is no {PUBLIC}, and no mmdebstrap to make one: {INSTALL}"]
+
+
 def build_base(say: Say) -> str:
     """Make the base from Debian packages; returns its name. Raises EnvironmentNotReady."""
     if not shutil.which("mmdebstrap"):
-        raise EnvironmentNotReady(f"{PUBLIC} cannot be pulled, and there is no mmdebstrap to make it: {INSTALL}")
+        raise EnvironmentNotReady(
+            f"{PUBLIC} cannot be pulled, and there is no mmdebstrap to make it: {INSTALL}"
+        )
     reference = own_reference()
     say(f"making {reference} from Debian packages, about 20 s")
     with tempfile.TemporaryDirectory(prefix="paydrill-base-") as scratch:
@@ -66,6 +80,14 @@ def is_here(reference: str) -> bool:
     try:
         engine.client().images.get(reference)
     except ImageNotFound:
+        return False
+    return True
+
+
+def _registry_answers() -> bool:
+    try:
+        engine.client().images.get_registry_data(PUBLIC)
+    except (DockerException, OSError):
         return False
     return True
 
@@ -99,9 +121,10 @@ def _import(argv: list[str], reference: str, log: str) -> None:
     """Stream the root file system into the engine; nothing stays when it was cut short."""
     repository, _, tag = reference.partition(":")
     api = engine.client().api
-    with open(log, "wb") as errors, subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
-    ) as maker:
+    with (
+        open(log, "wb") as errors,
+        subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as maker,
+    ):
         assert maker.stdout is not None
         api.import_image_from_stream(
             maker.stdout, repository=repository, tag=tag, changes=[f"LABEL {labels.IMAGE}=base"]

@@ -56,4 +56,6 @@ def _chain(name: str, hook: str, accepted: list[str]) -> str:
 
 def _table(*chains: str) -> str:
     # Made, emptied and filled in one transaction: loading it a second time replaces it.
-    return "table inet paydrill\ndelete table inet paydrill\ntable inet paydrill {\n" + "".join(chains) + "}\n"
+    return (
+        "table inet paydrill\ndelete table inet paydrill\ntable inet paydrill {\n" + "".join(chains) + "}\n"
+    )

@@ -60,7 +60,9 @@ class Recipe:
         return "\n".join(lines) + "\n"
 
 
-_INSTALL = "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends"
+_INSTALL = (
+    "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends"
+)
 _TIDY = "rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin"
 
 
@@ -73,4 +75,3 @@ def _first_layer() -> str:
         " && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf"
         f" && {_INSTALL} python3 nftables && {_TIDY}"
     )
-

@@ -139,7 +139,12 @@ def _send(context: bytes, reference: str, say: Say) -> None:
     said: list[str] = []
     try:
         for line in engine.connect(timeout_s=900).api.build(
-            fileobj=io.BytesIO(context), custom_context=True, tag=reference, rm=True, forcerm=True, decode=True
+            fileobj=io.BytesIO(context),
+            custom_context=True,
+            tag=reference,
+            rm=True,
+            forcerm=True,
+            decode=True,
         ):
             said.append(str(line.get("stream") or line.get("error") or ""))
             if said[-1].startswith("Step "):

@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from paydrill.backends.docker import owner
 from paydrill.errors import EnvironmentNotReady
 
 ENTER = Path(__file__).with_name("enter.sh")
@@ -40,6 +41,7 @@ class User:
 class RunFiles:
     """Paths on this machine. `folder` is temporary, `logs` stays with the run."""
 
+    run_id: str
     folder: Path
     logs: Path
     user: User
@@ -51,10 +53,11 @@ class RunFiles:
             folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{run_id}-"))
             # Searchable by the containers' user, listable by none but us.
             folder.chmod(0o711)
+            (folder / "owner").write_text(owner.of_process(), encoding="ascii")
             logs.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
             raise EnvironmentNotReady(f"no temporary folder for the run: {problem}; set TMPDIR") from problem
-        return RunFiles(folder, logs.resolve(), User.for_containers())
+        return RunFiles(run_id, folder, logs.resolve(), User.for_containers())
 
     def data(self, node: str) -> Path:
         """The node's writable folder."""
@@ -84,7 +87,8 @@ class RunFiles:
         parent.mkdir(mode=0o711, exist_ok=True)
         folder = parent / node
         if not folder.is_dir():
-            folder.mkdir(mode=0o755)
+            # What a node writes may hold secrets; its entrance does not.
+            folder.mkdir(mode=0o700 if theirs else 0o755)
             if theirs:
                 self.user.give(folder)
         return folder

@@ -52,7 +52,9 @@ def _pools() -> tuple[IPv4Network, ...]:
     try:
         network = IPv4Network(chosen)
     except ValueError as problem:
-        raise UsageError(f"PAYDRILL_SUBNET={chosen}: {problem}; expected one such as 198.18.0.0/15") from problem
+        raise UsageError(
+            f"PAYDRILL_SUBNET={chosen}: {problem}; expected one such as 198.18.0.0/15"
+        ) from problem
     if network.prefixlen > 24:
         raise UsageError(f"PAYDRILL_SUBNET={chosen} is too small: a drill needs a /24")
     return (network,)

@@ -103,7 +103,11 @@ def _argv(wanted: list[str], pins: list[str], folder: Path, python: str, machine
 def _run(argv: list[str]) -> str:
     """What went wrong; empty when nothing did."""
     done = subprocess.run(argv, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-    return "" if done.returncode == 0 else f"{argv[0]} ended with {done.returncode}: {done.stderr.strip()[-500:]}"
+    return (
+        ""
+        if done.returncode == 0
+        else f"{argv[0]} ended with {done.returncode}: {done.stderr.strip()[-500:]}"
+    )
 
 
 def as_text(versions: Mapping[str, str]) -> str:

@@ -1,0 +1,41 @@
+"""Commands inside a running container, as the node's user and behind the node's fence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from docker.models.containers import Container
+
+from paydrill.backends import Address, CommandResult
+from paydrill.backends.docker.image_recipe import POSTGRES_BIN
+from paydrill.backends.docker.run_files import User
+from paydrill.backends.postgres import SUPERUSER
+from paydrill.errors import DrillBroken
+from paydrill.topology import Node
+
+TIMED_OUT = 124
+
+
+def run(container: Container, argv: Sequence[str], user: User, timeout_s: float) -> CommandResult:
+    """The engine cannot end a command that it began, so `timeout` does, inside: code 124."""
+    bounded = ["/usr/bin/timeout", "-k", "1", f"{timeout_s:.3f}", *argv]
+    code, (stdout, stderr) = container.exec_run(bounded, user=f"{user.uid}:{user.gid}", demux=True)
+    return CommandResult(int(code if code is not None else TIMED_OUT), stdout or b"", stderr or b"")
+
+
+def psql(listen: Address, database: str, query: str, timeout_s: float) -> list[str]:
+    """Each row as one line of JSON; the transaction is read-only and ends before `timeout` would."""
+    limits = f"-c default_transaction_read_only=on -c statement_timeout={int(timeout_s * 1000)}"
+    wrapped = f"SELECT row_to_json(q) FROM ({query.strip().rstrip(';')}\n) q"
+    program = ["/usr/bin/env", f"PGOPTIONS={limits}", "PGCONNECT_TIMEOUT=3", f"{POSTGRES_BIN}/psql"]
+    where = ["-h", listen.host, "-p", str(listen.port), "-U", SUPERUSER, "-d", database]
+    return [*program, *where, "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", wrapped]
+
+
+def rows(node: Node, done: CommandResult) -> list[dict[str, object]]:
+    """Raises DrillBroken with psql's words when it failed."""
+    if done.code != 0:
+        why = "took too long" if done.code == TIMED_OUT else done.stderr.decode(errors="replace").strip()
+        raise DrillBroken("reading_failed", f"{node.name}: query ended with {done.code}: {why[:500]}")
+    return [json.loads(line) for line in done.stdout.decode().splitlines() if line]

@@ -1,0 +1,100 @@
+"""Bringing a stack up, and taking it down again whatever happened between."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from docker.errors import APIError, NotFound
+
+from paydrill.backends import NodePlan, StackSetup
+from paydrill.backends.docker import container, engine, labels, network, owner, parallel, postgres_template
+from paydrill.backends.docker.addressing import Addresses
+from paydrill.backends.docker.blueprints import Drafter
+from paydrill.backends.docker.container import Blueprint
+from paydrill.backends.docker.images import Images
+from paydrill.backends.docker.psp_container import prepare_psp
+from paydrill.backends.docker.run_files import RunFiles
+from paydrill.backends.docker.stack import DockerStack
+from paydrill.backends.nodes import plan_nodes, write_files
+from paydrill.errors import EnvironmentNotReady
+from paydrill.topology import PSP, Node
+
+HEALTHY_WITHIN_S = 45.0
+
+
+@contextmanager
+def running(setup: StackSetup, images: Images) -> Iterator[DockerStack]:
+    """The stack, healthy. Nothing of it is left when the block is left.
+
+    Raises EnvironmentNotReady, UsageError (a template of the target), NotReady.
+    """
+    with ExitStack() as undo:
+        files = RunFiles.make(setup.run_id, setup.run_dir / "logs")
+        undo.callback(files.remove)
+        marks = labels.of_run(setup.run_id, owner.of_process(), str(files.folder))
+        undo.callback(_remove_network, setup.run_id)
+        block = network.create(engine.client(), setup.run_id, marks)
+        addresses = Addresses(block, setup.topology, setup.target)
+        undo.callback(_remove_containers, setup.run_id)
+        stack = _started(setup, Drafter(setup, addresses, images, files, marks), undo)
+        stack.wait_healthy(setup.topology.nodes, HEALTHY_WITHIN_S)
+        yield stack
+
+
+def _started(setup: StackSetup, drafter: Drafter, undo: ExitStack) -> DockerStack:
+    """Instruments and stores first: services look for them when they begin."""
+    plans = plan_nodes(setup, drafter.addresses)
+    psp = prepare_psp(setup, plans, drafter)
+    stores = [plan for plan in plans if plan.runtime == "postgres"]
+    services = [plan for plan in plans if plan.runtime != "postgres" and plan.node.name != PSP]
+    for plan in stores:
+        database = setup.target.services[plan.node.service].database
+        postgres_template.provide(plan, drafter.images.target, database, drafter.files)
+    first = [drafter.node(plan) for plan in stores] + [drafter.toxiproxy()]
+    _start([*first, *psp.blueprints])
+    stack = DockerStack(setup, drafter.addresses, drafter.images, drafter.files, psp.control())
+    undo.callback(stack.close)
+    stack.wait_for_instruments(HEALTHY_WITHIN_S)
+    stack.wait_healthy(_nodes(stores), HEALTHY_WITHIN_S)
+    _start([_with_files(drafter, plan) for plan in services])
+    return stack
+
+
+def _nodes(plans: Sequence[NodePlan]) -> list[Node]:
+    return [plan.node for plan in plans]
+
+
+def _with_files(drafter: Drafter, plan: NodePlan) -> Blueprint:
+    folder = drafter.files.data(plan.node.name)
+    write_files(plan, folder)
+    return drafter.node(plan)
+
+
+def _start(blueprints: Sequence[Blueprint]) -> None:
+    parallel.each(_start_one, blueprints)
+
+
+def _start_one(blueprint: Blueprint) -> None:
+    """Raises EnvironmentNotReady with the engine's words."""
+    try:
+        container.create(engine.client(), blueprint).start()
+    except APIError as problem:
+        raise EnvironmentNotReady(f"container {blueprint.name}: {problem.explanation or problem}") from problem
+
+
+def _remove_containers(run_id: str) -> None:
+    mark = {"label": f"{labels.RUN}={run_id}"}
+    listed = engine.client().api.containers(all=True, filters=mark)
+    parallel.each(_remove_one, [str(one["Id"]) for one in listed])
+
+
+def _remove_one(container_id: str) -> None:
+    with contextlib.suppress(NotFound):
+        engine.client().api.remove_container(container_id, force=True, v=True)
+
+
+def _remove_network(run_id: str) -> None:
+    with contextlib.suppress(NotFound):
+        engine.client().networks.get(labels.network_name(run_id)).remove()
