@@ -1,0 +1,130 @@
+"""The process: `python -m paydrill.psp --journal FILE …`. Ready when GET /healthz answers 200."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+import time
+from typing import NoReturn
+
+import uvloop
+
+from paydrill.errors import UsageError
+from paydrill.psp import options
+from paydrill.psp.admission import Admission
+from paydrill.psp.control_server import ControlServer
+from paydrill.psp.desk import Desk
+from paydrill.psp.holds import Holds
+from paydrill.psp.journal import Journal
+from paydrill.psp.ledger import Ledger
+from paydrill.psp.lines import OpenLine
+from paydrill.psp.options import Options
+from paydrill.psp.server import Api
+from paydrill.psp.webhooks import Webhooks
+
+EXIT_BROKEN = 70
+_SHUTDOWN_S = 0.2
+
+
+def main(argv: list[str]) -> int:
+    try:
+        asked = options.read(argv)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_serve(asked))
+    except UsageError as error:
+        print(f"paydrill.psp: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        print(f"paydrill.psp: {error}", file=sys.stderr)
+        return 4
+
+
+def _broken(reason: str) -> NoReturn:
+    """End at once: after a lost line nothing may be answered, not even by a request half way."""
+    print(f"paydrill.psp: BROKEN: {reason}", file=sys.stderr, flush=True)
+    os._exit(EXIT_BROKEN)
+
+
+async def _serve(asked: Options) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    journal, ledger = Journal(asked.journal, _broken), Ledger()
+    journal.rebuild(ledger.apply)
+    _check_seed(ledger, asked)
+    desk, webhooks = _assemble(journal, ledger, asked)
+    await _open(journal, ledger, asked)
+    # What was rebuilt stays: a collector that walks it again and again stalls answers for 50 ms.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    desk.start()
+    background = []
+    if webhooks is not None:
+        webhooks.take_up()
+        background.append(asyncio.create_task(_forever(webhooks)))
+    control = await ControlServer(desk, webhooks).listen(asked.control) if asked.control else None
+    api = Api(desk, asked.api_key, _broken).server()
+    listener = await asyncio.get_running_loop().create_server(api, asked.host, asked.port, backlog=1024)
+    port = listener.sockets[0].getsockname()[1]
+    print(f"paydrill.psp: listening on http://{asked.host}:{port}", flush=True)
+    await stop.wait()
+    listener.close()
+    await api.shutdown(_SHUTDOWN_S)
+    for task in background:
+        task.cancel()
+    if control is not None:
+        control.close()
+    journal.close()
+    return 0
+
+
+def _assemble(journal: Journal, ledger: Ledger, asked: Options) -> tuple[Desk, Webhooks | None]:
+    admission = Admission(ledger, asked.behaviours, asked.profile)
+    webhooks: Webhooks | None = None
+    desk = Desk(ledger, journal, admission, Holds(), lambda events: None)
+    if asked.webhook_url is not None:
+        webhooks = Webhooks(
+            asked.webhook_url, asked.webhook_secret, ledger, desk.write, lambda: desk.behaviours
+        )
+        desk.tell_webhooks = webhooks.tell
+    return desk, webhooks
+
+
+async def _open(journal: Journal, ledger: Ledger, asked: Options) -> None:
+    line = OpenLine(
+        t=time.monotonic_ns(),
+        wall_ns=time.time_ns(),
+        pid=os.getpid(),
+        seed=asked.seed,
+        profile=asked.profile,
+        behaviour=asked.behaviours.settings,
+    )
+    journal.write(line)
+    ledger.apply(line)
+    await journal.durable()
+
+
+def _check_seed(ledger: Ledger, asked: Options) -> None:
+    if ledger.seed is not None and ledger.seed != asked.seed:
+        raise UsageError(
+            f"{asked.journal} was written with seed {ledger.seed}, not {asked.seed}; "
+            "give the same --seed or another --journal"
+        )
+
+
+async def _forever(webhooks: Webhooks) -> None:
+    """Webhooks that stop by themselves would look like a target that lost them."""
+    try:
+        await webhooks.run()
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:
+        _broken(f"webhooks stopped: {error!r}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,85 @@
+"""One request on its way through the simulator: as read, as understood, as answered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from paydrill.psp.lines import RequestLine
+from paydrill.psp.refusals import Refusal
+from paydrill.psp.requests import Post
+from paydrill.psp.routes import Route
+from paydrill.psp.tokens import harness_number
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request as it was read. `refused` is set where the server already knows that it is none."""
+
+    method: str
+    path: str
+    text: str
+    idem_key: str | None
+    t_recv: int
+    gone: Callable[[], bool]
+    refused: Refusal | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to send. `drop`: cut the connection instead. `original`: the first request of its key."""
+
+    req: int
+    status: int
+    body: bytes
+    stopped_by: str | None = None
+    original: int | None = None
+    drop: bool = False
+
+    @property
+    def replayed(self) -> bool:
+        return self.stopped_by == "replay"
+
+
+@dataclass
+class Ticket:
+    """One request on its way; filled in as more is known about it."""
+
+    req: int
+    call: Call
+    route: Route | None = None
+    request: Post | None = None
+    money: bool = False
+    fingerprint: str | None = None
+    token: str | None = None
+    pi: str | None = None
+    nth: int | None = None
+    decision: str | None = None
+    waited: bool = False
+
+    @property
+    def action(self) -> str | None:
+        return self.route.action if self.route else None
+
+    def request_line(self) -> RequestLine:
+        """What the journal says of it before anything is done about it."""
+        return RequestLine(
+            t=time.monotonic_ns(),
+            t_recv=self.call.t_recv,
+            req=self.req,
+            op=self.route.template if self.route else f"{self.call.method} {self.call.path}"[:200],
+            money=self.money,
+            idem_key=self.call.idem_key,
+            body=self.fingerprint[:16] if self.fingerprint else None,
+            token=harness_number(self.token),
+            payment_method=self.token,
+            pi=self.pi,
+            action=self.action,
+            nth=self.nth,
+            decision=self.decision,
+        )
+
+    @property
+    def holdable(self) -> bool:
+        return self.money or self.action == "cancel"

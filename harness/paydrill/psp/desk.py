@@ -1,0 +1,322 @@
+"""The way of one request: admitted or stopped, executed, made durable, answered.
+
+Everything between reading and changing the ledger happens without an await, so that no two requests
+can interleave; only holds, slow commits and the disk are waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import orjson
+
+from paydrill.psp import behaviours, operations
+from paydrill.psp.admission import Admission
+from paydrill.psp.behaviours import Behaviours
+from paydrill.psp.calls import Answer, Call, Ticket
+from paydrill.psp.change import Change
+from paydrill.psp.form import decode, fingerprint
+from paydrill.psp.holds import AFTER_COMMIT, BEFORE_COMMIT, Holds, Release
+from paydrill.psp.journal import Journal
+from paydrill.psp.ledger import Ledger
+from paydrill.psp.lines import (
+    AnswerLine,
+    BehaveLine,
+    EffectLine,
+    FreezeLine,
+    HoldLine,
+    Line,
+    ReleasedLine,
+    ResumeLine,
+    ScheduledLine,
+)
+from paydrill.psp.refusals import Refusal, server_error
+from paydrill.psp.routes import match
+from paydrill.psp.state import Event, KeyRecord
+from paydrill.psp.tokens import harness_number
+
+_SERVER_ERROR = orjson.dumps(server_error().envelope())
+
+
+@dataclass(frozen=True)
+class _Committed:
+    n: int
+    status: int
+    body: bytes
+    kinds: tuple[str, ...]
+    pi: str | None
+    events: tuple[Event, ...]
+
+
+@dataclass
+class Desk:
+    """Takes calls, gives answers. One per process; `wall_s` tells unix seconds for `created`."""
+
+    ledger: Ledger
+    journal: Journal
+    admission: Admission
+    holds: Holds
+    tell_webhooks: Callable[[tuple[Event, ...]], None]
+    wall_s: Callable[[], float] = time.time
+    _running: set[int] = field(default_factory=set)
+    _slow: set[int] = field(default_factory=set)
+    _last_effect_n: int = 0
+    _thawed: asyncio.Event = field(default_factory=asyncio.Event)
+    _idle: asyncio.Event = field(default_factory=asyncio.Event)
+    _resumed: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def start(self) -> None:
+        """After the rebuild: take up the slow commits that a crash left behind."""
+        self._idle.set()
+        if not self.ledger.frozen:
+            self._thawed.set()
+        for line in sorted(self.ledger.scheduled.values(), key=lambda one: one.req):
+            ticket = self._ticket_of(line)
+            self._take(ticket)
+            task = asyncio.create_task(self._finish_scheduled(ticket, line))
+            self._resumed.add(task)
+            task.add_done_callback(self._resumed.discard)
+
+    @property
+    def behaviours(self) -> Behaviours:
+        return self.admission.behaviours
+
+    @property
+    def in_flight(self) -> int:
+        """Requests being executed: neither held nor sleeping in a slow commit."""
+        return len(self._running)
+
+    @property
+    def slow_commits(self) -> int:
+        return len(self._slow)
+
+    async def handle(self, call: Call) -> Answer:
+        """Never raises a Refusal: it becomes the answer."""
+        ticket = Ticket(self.ledger.last_req + 1, call)
+        try:
+            ready = self.admission.admit(ticket)
+        except Refusal as refusal:
+            body = orjson.dumps(refusal.envelope())
+            ready = Answer(ticket.req, refusal.status, body, refusal.stopped_by)
+        finally:
+            self.write(ticket.request_line())
+        if ready is None:
+            self._take(ticket)
+            return await self._execute(ticket)
+        # Nothing may be told that is not on the disk: reads, replays and refusals wait as well.
+        await self.journal.durable(self._last_effect_n)
+        return ready
+
+    def answered(self, answer: Answer, delivered: bool) -> None:
+        """The answer was written to the connection, or not."""
+        self.write(AnswerLine(time.monotonic_ns(), answer.req, answer.status, delivered, answer.stopped_by))
+
+    def freeze(self) -> None:
+        """No new POST is executed and no slow commit ends until `resume`."""
+        self._thawed.clear()
+        self.write(FreezeLine(time.monotonic_ns()))
+
+    def resume(self) -> None:
+        self.write(ResumeLine(time.monotonic_ns()))
+        self._thawed.set()
+
+    def behave(self, settings: Mapping[str, object]) -> None:
+        """Other shares from now on. Raises UsageError."""
+        self.admission.behaviours = Behaviours.of(self.behaviours.seed, settings)
+        self.write(BehaveLine(time.monotonic_ns(), self.behaviours.settings))
+
+    async def drained(self) -> None:
+        """Return when nothing is in flight."""
+        while self._running:
+            self._idle.clear()
+            await self._idle.wait()
+
+    # -- execution -------------------------------------------------------------------------------
+
+    async def _execute(self, ticket: Ticket) -> Answer:
+        try:
+            if ticket.decision == behaviours.SLOW_COMMIT:
+                await self._commit_later(ticket)
+            before = await self._hold(BEFORE_COMMIT, ticket, ())
+            if before is not None and before.answer != "answer":
+                return _cut(ticket, before, 500, _SERVER_ERROR)
+            done = self._commit(ticket)
+            await self.journal.durable(done.n)
+            self.tell_webhooks(done.events)
+            ticket.pi = done.pi or ticket.pi
+            after = await self._hold(AFTER_COMMIT, ticket, done.kinds)
+        finally:
+            self._leave(ticket)
+        if after is not None and after.answer != "answer":
+            return _cut(ticket, after, done.status, done.body)
+        drop = ticket.decision == behaviours.COMMIT_THEN_DROP
+        return Answer(ticket.req, done.status, done.body, original=ticket.req, drop=drop)
+
+    def _commit(self, ticket: Ticket) -> _Committed:
+        """Execute, write the one line, take it into memory. No await."""
+        assert ticket.route is not None and ticket.fingerprint is not None
+        call = ticket.call
+        if ticket.waited or ticket.request is None:
+            ticket.request = operations.parse(self.ledger, ticket.route, decode(call.text))
+        change = Change(self.ledger, self.behaviours.seed, int(self.wall_s()), ticket.req, call.idem_key)
+        status, body = operations.run(change, ticket.request, ticket.decision == behaviours.DECLINE)
+        if ticket.decision == behaviours.COMMIT_THEN_500:
+            status, body = 500, _SERVER_ERROR
+        # orjson's results keep kilobytes when stored: copy what is kept.
+        body = bytes(bytearray(body))
+        record = (
+            KeyRecord(call.idem_key, call.path, ticket.fingerprint, status, body.decode(), ticket.req)
+            if call.idem_key is not None
+            else None
+        )
+        line = EffectLine(
+            time.monotonic_ns(),
+            ticket.req,
+            tuple(change.effects),
+            change.objects(),
+            record,
+            tuple(change.events),
+        )
+        self._last_effect_n = self.write(line)
+        kinds = tuple(effect.kind for effect in line.effects)
+        pi = line.objects.intents[0].id if line.objects.intents else None
+        return _Committed(self._last_effect_n, status, body, kinds, pi, line.events)
+
+    # -- waiting ---------------------------------------------------------------------------------
+
+    async def _commit_later(self, ticket: Ticket) -> None:
+        call = ticket.call
+        due = time.monotonic_ns() + int(self.behaviours.seconds("slow_commit_s") * 1e9)
+        line = ScheduledLine(
+            time.monotonic_ns(),
+            ticket.req,
+            due,
+            call.method,
+            call.path,
+            call.text,
+            call.idem_key,
+            ticket.decision,
+            ticket.pi,
+        )
+        await self.journal.durable(self.write(line))
+        await self._sleep(ticket, due)
+
+    async def _sleep(self, ticket: Ticket, due: int) -> None:
+        ticket.waited = True
+        self._slow.add(ticket.req)
+        try:
+            with self._aside(ticket):
+                await asyncio.sleep(max(0.0, (due - time.monotonic_ns()) / 1e9))
+                await self._not_frozen()
+        finally:
+            self._slow.discard(ticket.req)
+
+    async def _hold(self, point: str, ticket: Ticket, kinds: tuple[str, ...]) -> Release | None:
+        if not ticket.holdable or ticket.action is None:
+            return None
+        number = harness_number(ticket.token)
+        hold = self.holds.hit(point, ticket.action, number, ticket.pi, kinds)
+        if hold is None:
+            return None
+        ticket.waited = True
+        held_at = time.monotonic_ns()
+        n = self.write(HoldLine(held_at, hold.number, ticket.req, point, ticket.action, number, ticket.pi))
+        hold.tell(
+            {"event": "held", "hold": hold.number, "req": ticket.req, "point": point, "action": ticket.action,
+             "token": number, "pi": ticket.pi, "n": n, "t": held_at}
+        )  # fmt: skip
+        try:
+            with self._aside(ticket):
+                release = await hold.wait()
+                if point == BEFORE_COMMIT:
+                    await self._not_frozen()
+        finally:
+            self.holds.done(hold)
+        now = time.monotonic_ns()
+        self.write(
+            ReleasedLine(
+                now, hold.number, ticket.req, release.answer, release.why, now - held_at, ticket.call.gone()
+            )
+        )
+        return release
+
+    async def _not_frozen(self) -> None:
+        while self.ledger.frozen:
+            await self._thawed.wait()
+
+    @contextmanager
+    def _aside(self, ticket: Ticket) -> Iterator[None]:
+        """While waiting it is not in flight, but its object is locked."""
+        held = ticket.pi if ticket.pi is not None and ticket.pi not in self.admission.locks else None
+        if held is not None:
+            self.admission.locks.add(held)
+        self._set_running(ticket.req, False)
+        try:
+            yield
+        finally:
+            self._set_running(ticket.req, True)
+            if held is not None:
+                self.admission.locks.discard(held)
+
+    # -- bookkeeping -----------------------------------------------------------------------------
+
+    def _take(self, ticket: Ticket) -> None:
+        if ticket.call.idem_key is not None:
+            self.admission.busy_keys[ticket.call.idem_key] = ticket
+        self._set_running(ticket.req, True)
+
+    def _leave(self, ticket: Ticket) -> None:
+        if ticket.call.idem_key is not None:
+            self.admission.busy_keys.pop(ticket.call.idem_key, None)
+        self._set_running(ticket.req, False)
+
+    def _set_running(self, req: int, running: bool) -> None:
+        if running:
+            self._running.add(req)
+            return
+        self._running.discard(req)
+        if not self._running:
+            self._idle.set()
+
+    def write(self, line: Line) -> int:
+        """Into the file and into memory, in that order."""
+        n = self.journal.write(line)
+        self.ledger.apply(line)
+        return n
+
+    def _ticket_of(self, line: ScheduledLine) -> Ticket:
+        call = Call(line.method, line.path, line.form, line.idem_key, line.t, gone=lambda: True)
+        route = match(line.method, line.path)
+        assert route is not None
+        form = decode(line.form)
+        ticket = Ticket(
+            line.req, call, route, fingerprint=fingerprint(form), decision=line.decision, waited=True
+        )
+        ticket.request = operations.parse(self.ledger, route, form)
+        ticket.pi, ticket.token = operations.subject(self.ledger, ticket.request)
+        ticket.money = True
+        return ticket
+
+    async def _finish_scheduled(self, ticket: Ticket, line: ScheduledLine) -> None:
+        """A slow commit whose caller is gone with the process before."""
+        # After a reboot the monotonic clock begins anew: never wait longer than was asked for.
+        latest = time.monotonic_ns() + int(self.behaviours.seconds("slow_commit_s") * 1e9)
+        try:
+            await self._sleep(ticket, min(line.due, latest))
+            done = self._commit(ticket)
+            await self.journal.durable(done.n)
+            self.tell_webhooks(done.events)
+        finally:
+            self._leave(ticket)
+        self.write(AnswerLine(time.monotonic_ns(), ticket.req, done.status, delivered=False, stopped_by=None))
+
+
+def _cut(ticket: Ticket, release: Release, status: int, body: bytes) -> Answer:
+    """What was held is not answered with its result: dropped, or a 500 by a front that knows nothing."""
+    if release.answer == "drop":
+        return Answer(ticket.req, status, body, drop=True)
+    return Answer(ticket.req, 500, _SERVER_ERROR)

@@ -1,0 +1,76 @@
+"""The command line of `python -m paydrill.psp`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from paydrill.errors import UsageError
+from paydrill.psp.admission import PROFILES
+from paydrill.psp.behaviours import Behaviours
+
+
+@dataclass(frozen=True)
+class Options:
+    host: str
+    port: int
+    journal: Path
+    control: Path | None
+    seed: int
+    behaviours: Behaviours
+    webhook_url: str | None
+    webhook_secret: str
+    api_key: str
+    profile: str
+
+
+def read(argv: Sequence[str]) -> Options:
+    """Raises UsageError for a behaviour that is none; argparse ends the process (2) for the rest."""
+    given = _parser().parse_args(argv)
+    return Options(
+        host=given.host,
+        port=given.port,
+        journal=given.journal.absolute(),
+        control=given.control.absolute() if given.control else None,
+        seed=given.seed,
+        behaviours=Behaviours.of(given.seed, _behaviour(given.behaviour)),
+        webhook_url=given.webhook_url or None,
+        webhook_secret=given.webhook_secret,
+        api_key=given.api_key,
+        profile=given.profile,
+    )
+
+
+def _behaviour(text: str) -> Mapping[str, object]:
+    try:
+        settings = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise UsageError(
+            f'--behaviour: expected JSON such as {{"decline": 0.02}}, got {text!r} ({error})'
+        ) from None
+    if not isinstance(settings, dict):
+        raise UsageError(f"--behaviour: expected a JSON object, got {text!r}")
+    return settings
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m paydrill.psp",
+        description="A payment service provider that speaks Stripe's wire format.",
+    )
+    add = parser.add_argument
+    add("--host", default="127.0.0.1")
+    add("--port", type=int, default=12111, help="of the API; 0 takes a free one and prints it")
+    add("--journal", type=Path, required=True, help="the ledger's file; read first when it exists")
+    add("--control", type=Path, help="path of the control socket")
+    add("--seed", type=int, default=0)
+    add("--behaviour", default="{}", help='shares by rule: {"decline": 0.02, "commit_then_drop": 0.05}')
+    add("--webhook-url", help="where events are sent; without it they can only be read")
+    add("--webhook-secret", default="whsec_paydrill")
+    add("--api-key", default="sk_test_paydrill")
+    add("--profile", choices=PROFILES, default="stripe")
+    return parser

@@ -1,0 +1,169 @@
+"""Is a journal whole, and does its money add up? An independent fold over the file (pure).
+
+python -m paydrill.psp.verify FILE      prints what is wrong; exit 1 if anything is
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from paydrill.psp.chain import ChainBroken, walk
+
+
+@dataclass(frozen=True)
+class Verified:
+    """`problems` is empty when the chain holds and money is conserved. `head` is the last line's hash."""
+
+    lines: int
+    head: str
+    torn: bool
+    effects: int
+    problems: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+@dataclass
+class _Account:
+    """Sums of one PaymentIntent's effects, in minor units."""
+
+    currency: str = ""
+    sums: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+
+@dataclass
+class _Books:
+    accounts: dict[str, _Account] = field(default_factory=dict)
+    intents: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    charges: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    refunds: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    keys: dict[str, int] = field(default_factory=dict)
+    requests: set[int] = field(default_factory=set)
+    executed: set[int] = field(default_factory=set)
+    effects: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def take(self, row: Mapping[str, Any]) -> None:
+        if row["kind"] == "request":
+            if row["req"] in self.requests:
+                self.problems.append(f"line {row['n']}: request {row['req']} is there twice")
+            self.requests.add(row["req"])
+        elif row["kind"] == "effect":
+            self._effect(row)
+
+    def _effect(self, row: Mapping[str, Any]) -> None:
+        n, req = row["n"], row["req"]
+        if req not in self.requests:
+            self.problems.append(f"line {n}: effects of request {req}, which was never received")
+        if req in self.executed:
+            self.problems.append(f"line {n}: request {req} was executed twice")
+        self.executed.add(req)
+        key = row["idem"]["key"] if row["idem"] else None
+        if key is not None and key in self.keys:
+            self.problems.append(f"line {n}: idempotency key {key!r} was executed twice")
+        if key is not None:
+            self.keys[key] = n
+        for effect in row["effects"]:
+            self._post(n, effect)
+        objects = row["objects"]
+        self.intents.update((one["id"], one) for one in objects["intents"])
+        self.charges.update((one["id"], one) for one in objects["charges"])
+        self.refunds.update((one["id"], one) for one in objects["refunds"])
+
+    def _post(self, n: int, effect: Mapping[str, Any]) -> None:
+        self.effects += 1
+        if effect["eff"] != self.effects:
+            self.problems.append(f"line {n}: effect {effect['eff']} where {self.effects} was expected")
+        if effect["amount"] < 1:
+            self.problems.append(f"line {n}: effect {effect['eff']} of {effect['amount']} minor units")
+        account = self.accounts.setdefault(effect["pi"], _Account(effect["currency"]))
+        if account.currency != effect["currency"]:
+            self.problems.append(f"line {n}: {effect['pi']} in {account.currency} and {effect['currency']}")
+        account.sums[effect["kind"]] += effect["amount"]
+
+    def close(self) -> None:
+        """Compare the sums with each other and with the objects."""
+        for pi, account in self.accounts.items():
+            sums = account.sums
+            if sums["capture"] + sums["release"] > sums["auth"]:
+                self._unequal(
+                    pi, "captured + released", sums["capture"] + sums["release"], "held", sums["auth"]
+                )
+            if sums["refund"] > sums["capture"]:
+                self._unequal(pi, "refunded", sums["refund"], "captured", sums["capture"])
+        for pi, intent in self.intents.items():
+            sums = self.accounts[pi].sums if pi in self.accounts else defaultdict(int)
+            held = sums["auth"] - sums["capture"] - sums["release"]
+            self._equal(pi, "amount_received", intent["received"], "captured", sums["capture"])
+            self._equal(pi, "amount_capturable", intent["capturable"], "still held", held)
+        self._charges()
+
+    def _charges(self) -> None:
+        by_intent: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        for charge in self.charges.values():
+            by_intent[charge["intent"]].append(charge)
+        refunds: defaultdict[str, int] = defaultdict(int)
+        for refund in self.refunds.values():
+            refunds[refund["intent"]] += refund["amount"]
+        for pi, account in self.accounts.items():
+            captured = sum(charge["captured"] for charge in by_intent[pi])
+            refunded = sum(charge["refunded"] for charge in by_intent[pi])
+            self._equal(pi, "its charges' amount_captured", captured, "captured", account.sums["capture"])
+            self._equal(pi, "its charges' amount_refunded", refunded, "refunded", account.sums["refund"])
+            self._equal(pi, "its refunds", refunds[pi], "refunded", account.sums["refund"])
+
+    def _equal(self, pi: str, what: str, is_: int, other: str, should: int) -> None:
+        if is_ != should:
+            self._unequal(pi, what, is_, other, should)
+
+    def _unequal(self, pi: str, what: str, is_: int, other: str, should: int) -> None:
+        self.problems.append(f"{pi}: {what} is {is_}, {other} is {should}")
+
+
+def verify(path: Path, anchor: tuple[int, str] | None = None) -> Verified:
+    """Check chain and conservation; `anchor` is (n, head) as told during the run by the control.
+
+    Only an anchor shows that whole lines were cut off at the end. Raises OSError when there is no file.
+    """
+    books, lines, head, end = _Books(), 0, "", 0
+    anchored = anchor is None or anchor[0] == 0
+    try:
+        for each in walk(path):
+            lines, head, end = lines + 1, each.digest, each.end
+            books.take(orjson.loads(each.json))
+            anchored = anchored or (lines, head) == anchor
+        books.close()
+    except ChainBroken as error:
+        books.problems.append(str(error))
+    except (ValueError, KeyError, TypeError) as error:
+        books.problems.append(f"line {lines}: not a line of this version ({error!r})")
+    if not anchored and anchor is not None:
+        books.problems.append(
+            f"line {anchor[0]} is not the one that was anchored during the run ({anchor[1]})"
+        )
+    torn = path.stat().st_size > end
+    return Verified(lines, head, torn, books.effects, tuple(books.problems))
+
+
+def main(argv: list[str]) -> int:
+    found = verify(Path(argv[0]))
+    for problem in found.problems:
+        print(problem)
+    torn = ", last line torn" if found.torn else ""
+    print(f"{found.lines} lines, {found.effects} effects{torn}: {'ok' if found.ok else 'NOT OK'}")
+    return 0 if found.ok else 1
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m paydrill.psp.verify FILE")
+    sys.exit(main(sys.argv[1:]))
