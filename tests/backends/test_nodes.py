@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from paydrill.backends import Address, Secrets, StackSetup
 from paydrill.backends.nodes import plan_nodes
 from paydrill.errors import UsageError

@@ -31,9 +31,7 @@ def server_argv(listen: Address) -> tuple[str, ...]:
     return ("-c", f"listen_addresses={listen.host}", "-c", f"port={listen.port}")
 
 
-def server_files(
-    service: Service, settings: Mapping[str, str], source: Path
-) -> dict[str, str]:
+def server_files(service: Service, settings: Mapping[str, str], source: Path) -> dict[str, str]:
     """`paydrill.conf` (append an include of it), `pg_hba.conf`, `bootstrap.sql`, `schema.sql`."""
     return {
         "paydrill.conf": _settings_text({**DEFAULT_SETTINGS, **settings}),
@@ -68,9 +66,5 @@ def _schema_sql(service: Service, source: Path) -> str:
     folder = source / service.schema
     files = sorted(folder.glob("*.sql"))
     if not files:
-        raise UsageError(
-            f"service {service.name}: schema folder {service.schema!r} has no .sql file"
-        )
-    return "".join(
-        f"-- {path.name}\n{path.read_text(encoding='utf-8')}\n" for path in files
-    )
+        raise UsageError(f"service {service.name}: schema folder {service.schema!r} has no .sql file")
+    return "".join(f"-- {path.name}\n{path.read_text(encoding='utf-8')}\n" for path in files)

@@ -1,0 +1,85 @@
+"""The local backend: a drill is a little container without images."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from paydrill.backends import Conductor, StackSetup, World, processes
+from paydrill.backends.local import parts as local_parts
+from paydrill.backends.local.bring_up import bring_up
+from paydrill.backends.local.capabilities import Capabilities, probe
+from paydrill.backends.local.journal import Footprint
+from paydrill.backends.local.parts import LocalParts
+from paydrill.backends.namespaces import NamespaceKind
+from paydrill.backends.world import launch
+from paydrill.watchdog import WorldPlan
+
+
+@dataclass(frozen=True)
+class LocalBackend:
+    """`best` is the most that is tried of namespaces (tests ask for less, to see the degraded layouts)."""
+
+    best: NamespaceKind = "root"
+    name: str = "local"
+
+    def missing(self) -> list[str]:
+        return local_parts.missing()
+
+    def capabilities(self) -> Capabilities:
+        return probe(self.best)
+
+    @contextmanager
+    def launch(self, setup: StackSetup, conductor: Conductor) -> Iterator[World]:
+        """See paydrill.backends.Backend. Call it while the process has one thread."""
+        parts = LocalParts.find()
+        able = self.capabilities()
+        setup = replace(setup, run_dir=setup.run_dir.resolve(), source=setup.source.resolve())
+        footprint = _footprint(setup, able)
+        footprint.write()
+        work = Path(footprint.work)
+        work.mkdir(mode=0o711)
+        if able.namespaces == "root" and able.uids:
+            setup.run_dir.chmod(0o700)
+        plan = WorldPlan(
+            log=setup.run_dir / "logs" / "conductor.log",
+            namespaces=able.namespaces,
+            work=_work(setup, able, parts, work, conductor),
+            sweep=footprint.remove,
+        )
+        with launch(plan) as world:
+            yield world
+
+
+def _work(
+    setup: StackSetup, able: Capabilities, parts: LocalParts, work: Path, conductor: Conductor
+) -> Callable[[Callable[[], bool]], None]:
+    def inside(stop_requested: Callable[[], bool]) -> None:
+        with bring_up(setup, able, parts, work, stop_requested) as stack:
+            conductor(stack, stop_requested)
+
+    return inside
+
+
+def _footprint(setup: StackSetup, able: Capabilities) -> Footprint:
+    """The temporary folder is inside the run folder, on the disk of the reports; without namespaces it
+    is elsewhere, where the database's user can reach it."""
+    me = processes.stat(os.getpid())
+    assert me is not None
+    inside, outside = (
+        setup.run_dir / ".work",
+        Path(tempfile.gettempdir(), f"paydrill-{uuid.uuid4().hex[:12]}"),
+    )
+    return Footprint(
+        run_id=setup.run_id,
+        owner_pid=me.pid,
+        owner_started=me.started,
+        run_dir=str(setup.run_dir),
+        run_mode=setup.run_dir.stat().st_mode & 0o7777,
+        work=str(outside if able.namespaces == "none" else inside),
+    )

@@ -1,0 +1,103 @@
+"""One node as its processes: start, kill, freeze, thaw, all of them at once.
+
+With users of their own, a node's processes are those of its user, and one kill(-1) made by that user
+hits them all, also PostgreSQL's children and nginx's workers, which have sessions or groups of their
+own. Otherwise they are those that write to the node's log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from paydrill.backends import ProcessIdentity, processes
+from paydrill.backends.local.spawn import identity
+from paydrill.errors import FaultNotApplied
+from paydrill.topology import Node
+
+WITHIN_S = 5.0
+
+
+class NodeProcess:
+    """start: makes the node's main process and returns its pid; reap: collects it when it has ended."""
+
+    def __init__(
+        self, node: Node, uid: int | None, log: Path, start: Callable[[], int], reap: Callable[[], None]
+    ) -> None:
+        self.node = node
+        self._uid = uid
+        self._log = log
+        self._start = start
+        self._reap = reap
+        self._main: ProcessIdentity | None = None
+
+    def start(self) -> None:
+        self._main = identity(self._start())
+
+    def who(self) -> ProcessIdentity | None:
+        """The main process, None when it does not run."""
+        self._reap()
+        main = self._main
+        return main if main and processes.is_running(main.pid, main.started) else None
+
+    def kill(self) -> None:
+        """SIGKILL to all; returns when none is left. Raises FaultNotApplied after 5 s."""
+        self._until(signal.SIGKILL, lambda found: not found, "does not die")
+        self._reap()
+
+    def pause(self) -> None:
+        """SIGSTOP to all; returns when all stand still."""
+        self._until(signal.SIGSTOP, _all_stopped, "does not stop")
+
+    def resume(self) -> None:
+        """SIGCONT to all; returns when none stands still."""
+        self._until(signal.SIGCONT, lambda found: not any(p.state == "T" for p in found), "does not go on")
+
+    def is_paused(self) -> bool:
+        return _all_stopped(self._all())
+
+    def _until(
+        self, number: signal.Signals, done: Callable[[list[processes.ProcessStat]], bool], trouble: str
+    ) -> None:
+        give_up = time.monotonic() + WITHIN_S
+        while True:
+            self._signal_all(number)
+            if done(self._all()):
+                return
+            if time.monotonic() > give_up:
+                raise FaultNotApplied(f"{self.node.name} {trouble} within {WITHIN_S:g} s")
+            time.sleep(0.001)
+
+    def _all(self) -> list[processes.ProcessStat]:
+        if self._uid is not None:
+            return processes.of_user(self._uid)
+        return processes.writing_to(self._log)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        if self._uid is not None:
+            _as_user(self._uid, number)
+            return
+        for process in self._all():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, number)
+
+
+def _all_stopped(found: list[processes.ProcessStat]) -> bool:
+    return bool(found) and all(p.state == "T" for p in found)
+
+
+def _as_user(uid: int, number: signal.Signals) -> None:
+    """Signal every process of that user in this PID namespace."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setresuid(uid, uid, uid)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(-1, number)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)

@@ -1,0 +1,161 @@
+"""A running target as local processes: `Stack` for the conductor."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paydrill.backends import Address, CommandResult, NodePlan, ProcessIdentity, StackSetup
+from paydrill.backends.local.capabilities import Capabilities
+from paydrill.backends.local.cluster import psql
+from paydrill.backends.local.layout import Layout
+from paydrill.backends.local.node_process import NodeProcess
+from paydrill.backends.local.parts import LocalParts
+from paydrill.backends.local.spawn import log_tail
+from paydrill.backends.postgres import SUPERUSER
+from paydrill.backends.probe import Probe, short_pause, wait_until_healthy
+from paydrill.errors import DrillBroken
+from paydrill.target import Health
+from paydrill.topology import Edge, Node, Topology
+
+if TYPE_CHECKING:
+    from paydrill.psp.control import PspControl
+    from paydrill.toxiproxy.client import Toxiproxy
+
+
+@dataclass
+class LocalStack:
+    """See paydrill.backends.Stack. `capabilities` and `notes` are for run.json."""
+
+    setup: StackSetup
+    layout: Layout
+    parts: LocalParts
+    able: Capabilities
+    toxiproxy: Toxiproxy
+    psp: PspControl
+    plans: Mapping[str, NodePlan]
+    nodes: Mapping[str, NodeProcess]
+    instruments: Mapping[str, subprocess.Popen[bytes]]
+    libraries: tuple[str, ...]
+    notes: dict[str, str]
+    isolation: str
+    backend: str = "local"
+
+    @property
+    def capabilities(self) -> Mapping[str, object]:
+        return {**self.able.as_json(), **self.notes}
+
+    @property
+    def topology(self) -> Topology:
+        return self.setup.topology
+
+    def dial(self, edge: Edge) -> Address:
+        return self.layout.dial(edge)
+
+    def process(self, node: Node) -> ProcessIdentity | None:
+        return self.nodes[node.name].who()
+
+    def kill(self, node: Node) -> None:
+        self.nodes[node.name].kill()
+
+    def start(self, node: Node) -> None:
+        self.nodes[node.name].start()
+
+    def pause(self, node: Node) -> None:
+        self.nodes[node.name].pause()
+
+    def resume(self, node: Node) -> None:
+        self.nodes[node.name].resume()
+
+    def is_paused(self, node: Node) -> bool:
+        return self.nodes[node.name].is_paused()
+
+    def wait_healthy(
+        self, nodes: Sequence[Node], timeout_s: float, pause: Callable[[], None] = short_pause
+    ) -> None:
+        probes = [self._probe(node) for node in nodes if node.name in self.nodes]
+        wait_until_healthy(probes, timeout_s, self._trouble, self._tail, pause)
+
+    def run_in(self, node: Node, argv: Sequence[str], timeout_s: float) -> CommandResult:
+        """With the node's user, environment and network; psql and this Python are on its PATH."""
+        plan = self.plans[node.name]
+        programs = f"{os.path.dirname(sys.executable)}:{self.parts.postgres_bin}"
+        env = {**plan.env, "PATH": f"{programs}:{plan.env['PATH']}"}
+        cwd = self.layout.source_dir() if plan.runtime == "python" else self.layout.data_dir(node)
+        uid = self.layout.uid(node)
+        try:
+            return _run(argv, env, cwd, uid, timeout_s)
+        except FileNotFoundError as problem:
+            return CommandResult(127, b"", str(problem).encode())
+
+    def sql(self, node: Node, query: str, timeout_s: float) -> list[dict[str, object]]:
+        plan = self.plans[node.name]
+        database = self.setup.target.services[node.service].database
+        statement = f"SELECT row_to_json(q) FROM ({query.strip().rstrip(';')}\n) q"
+        argv = psql(self.parts.postgres_bin, plan, SUPERUSER, database, "-A", "-t", "-q", "-c", statement)
+        options = f"-c default_transaction_read_only=on -c statement_timeout={int(timeout_s * 1000)}"
+        env = {"PATH": os.defpath, "PGOPTIONS": options, "PGCONNECT_TIMEOUT": str(max(2, int(timeout_s)))}
+        done = _run(argv, env, "/", None, timeout_s + 1.0)
+        if done.code != 0:
+            why = done.stderr.decode(errors="replace").strip()[-600:]
+            raise DrillBroken("store_not_read", f"{node.name}: psql ended with {done.code}: {why}")
+        return [json.loads(line) for line in done.stdout.splitlines() if line]
+
+    def dead_instruments(self) -> list[str]:
+        return [name for name, process in self.instruments.items() if process.poll() is not None]
+
+    def versions(self) -> Mapping[str, str]:
+        found = {"python": platform.python_version(), **self.parts.versions()}
+        for library in self.libraries:
+            for distribution in _distributions().get(library, []):
+                found[distribution] = importlib.metadata.version(distribution)
+        return found
+
+    def _probe(self, node: Node) -> Probe:
+        service = self.setup.target.services.get(node.service)
+        health = service.health if service else Health()
+        database = service.database if service else ""
+        return Probe(node, self.layout.listen(node), health, database)
+
+    def _trouble(self, node: Node) -> str | None:
+        return None if self.nodes[node.name].who() else "its process has ended"
+
+    def _tail(self, node: Node) -> str:
+        return log_tail(str(self.layout.log(node.name)))
+
+
+def _distributions() -> Mapping[str, list[str]]:
+    return importlib.metadata.packages_distributions()
+
+
+def _run(
+    argv: Sequence[str], env: Mapping[str, str], cwd: str, uid: int | None, timeout_s: float
+) -> CommandResult:
+    """Run to the end or the time-out (code 124, its whole session killed)."""
+    process = subprocess.Popen(
+        list(argv),
+        env=dict(env),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        user=uid,
+        group=uid,
+        extra_groups=None if uid is None else [],
+    )
+    try:
+        out, err = process.communicate(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        out, err = process.communicate()
+        return CommandResult(124, out, err + f"\nkilled after {timeout_s:g} s".encode())
+    return CommandResult(process.returncode, out, err)

@@ -1,0 +1,161 @@
+"""Starting the instruments and nodes of a local drill."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import paydrill
+from paydrill.backends import NodePlan
+from paydrill.backends.local.cluster import Cluster
+from paydrill.backends.local.layout import TOXIPROXY_UID
+from paydrill.backends.local.node_process import NodeProcess
+from paydrill.backends.local.psp_process import HEALTH, PspProcess
+from paydrill.backends.local.site import Site, user_of
+from paydrill.backends.local.spawn import ForkServer, Order, execute, identity, log_tail
+from paydrill.backends.nodes import psp_plan
+from paydrill.backends.probe import Probe, wait_until_healthy
+from paydrill.errors import UsageError
+from paydrill.psp.control import PspControl
+from paydrill.target import Health
+from paydrill.topology import PSP, Node
+from paydrill.toxiproxy import server as toxiproxy_server
+from paydrill.toxiproxy.client import Toxiproxy
+
+HEALTHY_WITHIN_S = 30.0
+
+
+def start_psp(site: Site) -> PspProcess:
+    """Raises UsageError for a topology without a PSP: nothing could be judged."""
+    node = next((n for n in site.setup.topology.nodes if n.name == PSP), None)
+    if node is None:
+        raise UsageError(f"topology {site.setup.topology.name} has no edge to psp: nothing could be judged")
+    psp = PspProcess(site.setup, site.layout, node, psp_plan(tuple(site.plans.values())))
+    site.instruments["psp"] = psp.start()
+    return psp
+
+
+def psp_control(site: Site, psp: PspProcess) -> PspControl:
+    """A connection to the PSP's control, once it answers."""
+    _wait_for_instrument(site, "psp", Probe(psp.node, site.layout.listen(psp.node), Health(http=HEALTH)))
+    return psp.control()
+
+
+def start_databases(site: Site) -> None:
+    for name, plan in site.plans.items():
+        if plan.runtime != "postgres":
+            continue
+        cluster = Cluster(
+            plan=plan,
+            database=site.setup.target.services[plan.node.service].database,
+            programs=site.parts.postgres,
+            bin=site.parts.postgres_bin,
+            folder=site.work / name,
+            templates=site.templates,
+            uid=user_of(site, plan),
+            log=site.layout.log(name),
+            may_mount=site.able.namespaces != "none",
+        )
+        site.notes[f"clone of {name}"] = cluster.prepare()
+        _start_by_exec(site, plan, str(site.parts.postgres_bin / "postgres"), cluster.order())
+
+
+def start_toxiproxy(site: Site) -> None:
+    topology, layout = site.setup.topology, site.layout
+    edges = {e.name: (layout.dial(e), layout.listen(topology.node(e.server))) for e in topology.edges}
+    config = site.work / "toxiproxy.json"
+    config.write_bytes(toxiproxy_server.config(edges))
+    config.chmod(0o644)
+    api = layout.toxiproxy()
+    argv = toxiproxy_server.argv(str(site.parts.toxiproxy.path), api.host, api.port, str(config))
+    uid = TOXIPROXY_UID if layout.own_users else None
+    # Its default is to log every connection, several lines each.
+    env = {"PATH": os.defpath, "LOG_LEVEL": "error"}
+    order = Order(tuple(argv[1:]), env, "/", str(layout.log("toxiproxy")), uid)
+    site.instruments["toxiproxy"] = execute(argv[0], order)
+
+
+def start_services(site: Site, server: ForkServer) -> None:
+    hidden = _judge_folders()
+    for name, plan in site.plans.items():
+        uid, log = site.layout.uid(plan.node), str(site.layout.log(name))
+        if plan.runtime == "nginx":
+            order = Order(plan.argv, plan.env, site.layout.data_dir(plan.node), log, uid)
+            _start_by_exec(site, plan, str(site.parts.nginx.path), order)
+        elif plan.runtime == "python":
+            order = Order(plan.argv, plan.env, site.layout.source_dir(), log, uid, hidden)
+            _start_by_fork(site, plan, order, server)
+
+
+def _start_by_exec(site: Site, plan: NodePlan, program: str, order: Order) -> None:
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start() -> int:
+        running.append(execute(program, order))
+        return running[-1].pid
+
+    def reap() -> None:
+        for process in running:
+            process.poll()
+
+    _adopt(site, plan, order, start, reap)
+
+
+def _start_by_fork(site: Site, plan: NodePlan, order: Order, server: ForkServer) -> None:
+    if order.argv[0].startswith("-") and order.argv[0] != "-m":
+        # Options of the interpreter need a real one.
+        _start_by_exec(site, plan, sys.executable, order)
+    else:
+        _adopt(site, plan, order, lambda: server.start(order), lambda: None)
+
+
+def _adopt(
+    site: Site, plan: NodePlan, order: Order, start: Callable[[], int], reap: Callable[[], None]
+) -> None:
+    process = NodeProcess(plan.node, site.layout.uid(plan.node), Path(order.log), start, reap)
+    process.start()
+    site.nodes[plan.node.name] = process
+
+
+def _judge_folders() -> tuple[str, ...]:
+    """Where the harness is imported from, unless other people's libraries live there too."""
+    root = Path(paydrill.__file__).parents[1]
+    return () if root.name in ("site-packages", "dist-packages") else (str(root),)
+
+
+def wait_for_databases(site: Site) -> None:
+    plans = [plan for plan in site.plans.values() if plan.runtime == "postgres"]
+    probes = [Probe(p.node, p.listen, Health(postgres=True), _database(site, p)) for p in plans]
+    wait_until_healthy(
+        probes,
+        HEALTHY_WITHIN_S,
+        site.trouble,
+        site.tail,
+        site.pause,
+    )
+
+
+def _database(site: Site, plan: NodePlan) -> str:
+    return site.setup.target.services[plan.node.service].database
+
+
+def toxiproxy_client(site: Site) -> Toxiproxy:
+    """A client to the server, once it answers."""
+    node = Node("toxiproxy", "toxiproxy", 0)
+    probe = Probe(node, site.layout.toxiproxy(), Health(http="/version"))
+    _wait_for_instrument(site, "toxiproxy", probe)
+    return Toxiproxy(site.layout.toxiproxy())
+
+
+def _wait_for_instrument(site: Site, name: str, probe: Probe) -> None:
+    process = site.instruments[name]
+    wait_until_healthy(
+        [probe],
+        HEALTHY_WITHIN_S,
+        lambda _: None if identity(process.pid) else "its process has ended",
+        lambda _: log_tail(str(site.layout.log(name))),
+        site.pause,
+    )

@@ -1,0 +1,2 @@
+CREATE TABLE word (text text NOT NULL);
+INSERT INTO word VALUES ('hello');
