@@ -196,8 +196,8 @@ class Conductor:
         second = collector.read_facts(stack, self.run, snap=2)
         self.timeline.write("snapshot", snap=2, equal=collector.equal(first, second))
         self._check_instruments(stack, load)
-        stack.psp.drain(DRAIN_S)
-        frozen = stack.psp.freeze()
+        stack.psp.freeze()
+        frozen = stack.psp.drain(DRAIN_S).status
         self.timeline.write("psp_freeze", n=frozen.n, head=frozen.head, in_flight=frozen.in_flight)
 
     # -- small things

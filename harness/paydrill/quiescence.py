@@ -32,17 +32,12 @@ def wait_until_settled(stack: Stack, stop_asked: Callable[[], bool]) -> Settled:
     began = time.monotonic()
     quiet_looks = 0
     while True:
-        open_work, pending = _open_work(stack), _psp_pending(stack)
+        open_work, pending = _open_work(stack), stack.psp.status().pending
         quiet_looks = quiet_looks + 1 if not open_work and pending == 0 else 0
         waited_s = time.monotonic() - began
         if quiet_looks >= 2 or waited_s >= stack.setup.timing.t_settle_s or stop_asked():
             return Settled(open_work, pending, waited_s, quiet_looks >= 2)
         time.sleep(POLL_S)
-
-
-def _psp_pending(stack: Stack) -> int:
-    status = stack.psp.status()
-    return status.in_flight + status.pending
 
 
 def _open_work(stack: Stack) -> int | None:
