@@ -1,0 +1,1 @@
+"""The reference payment stack: orders, payments, worker and fulfilment, one process each."""

@@ -1,0 +1,58 @@
+"""Asking the PSP within one request: a few tries with the same key, then `Unknown`."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from services.payment_rows import Payment, Refund
+from services.psp import Psp
+from services.psp_outcomes import ChargeOutcome, RefundOutcome, Unknown
+
+FIRST_PAUSE_S = 0.06
+LONGEST_PAUSE_S = 2.0
+
+Outcome = TypeVar("Outcome", ChargeOutcome, RefundOutcome)
+
+
+async def charge(psp: Psp, payment: Payment, budget_s: float) -> ChargeOutcome:
+    """Charge a payment, trying again while the answer is lost and `budget_s` allows."""
+
+    async def one_try(attempt: int) -> ChargeOutcome:
+        return await psp.charge(payment, key=payment.psp_key)
+
+    return await _with_retries(psp, one_try, lambda: psp.find(payment), budget_s)
+
+
+async def give_back(psp: Psp, refund: Refund, budget_s: float) -> RefundOutcome:
+    """Make a refund, trying again while the answer is lost and `budget_s` allows."""
+
+    async def one_try(attempt: int) -> RefundOutcome:
+        return await psp.refund(refund)
+
+    return await _with_retries(psp, one_try, lambda: psp.find_refund(refund), budget_s)
+
+
+async def _with_retries(
+    psp: Psp,
+    one_try: Callable[[int], Awaitable[Outcome]],
+    look_up: Callable[[], Awaitable[Outcome]],
+    budget_s: float,
+) -> Outcome:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + budget_s
+    attempt = 0
+    while True:
+        outcome = await one_try(attempt)
+        if not isinstance(outcome, Unknown):
+            return outcome
+        if outcome.failure_is_kept:
+            # The key would say the same for ever: only the PSP's own records can tell.
+            return await look_up()
+        pause_s = min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S) * random.uniform(0.5, 1.5)
+        attempt += 1
+        if attempt > psp.retries or loop.time() + pause_s + psp.call_s > deadline:
+            return outcome
+        await asyncio.sleep(pause_s)

@@ -1,0 +1,105 @@
+"""What the PSP can be known to have done with a payment or a refund."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True)
+class Captured:
+    """The customer has been charged `amount`."""
+
+    psp_id: str
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True)
+class Declined:
+    """The bank has refused, for good."""
+
+    psp_id: str | None
+    code: str
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The PSP knows of it and has not decided."""
+
+    psp_id: str
+
+
+@dataclass(frozen=True)
+class NotExecuted:
+    """The PSP has certainly done nothing: it refused the request, or shows that nothing came of it."""
+
+    code: str
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """No evidence. `failure_is_kept`: the key holds a failure, so that asking again says the same."""
+
+    why: str
+    failure_is_kept: bool = False
+
+
+ChargeOutcome: TypeAlias = Captured | Declined | Pending | NotExecuted | Unknown
+
+
+@dataclass(frozen=True)
+class Refunded:
+    psp_id: str
+
+
+@dataclass(frozen=True)
+class AlreadyRefunded:
+    """Nothing is left of the charge: somebody has given it all back before."""
+
+
+RefundOutcome: TypeAlias = Refunded | AlreadyRefunded | Pending | NotExecuted | Unknown
+
+
+@dataclass(frozen=True)
+class PspIntent:
+    """The PSP's own record of a payment. `created_s`: the PSP's wall clock, seconds."""
+
+    psp_id: str
+    status: str
+    amount: int
+    received: int
+    currency: str
+    created_s: int
+    order_id: str | None
+    payment_id: str | None
+    error_code: str | None
+
+    def outcome(self) -> ChargeOutcome:
+        """Each payment is confirmed once, so a recorded error is final."""
+        if self.status == "succeeded":
+            return Captured(self.psp_id, self.received, self.currency)
+        if self.error_code is not None:
+            return Declined(self.psp_id, self.error_code)
+        if self.status == "canceled":
+            return NotExecuted("canceled")
+        return Pending(self.psp_id)
+
+
+def read_intent(record: Mapping[str, object]) -> PspIntent:
+    """From the PSP's JSON. Raises KeyError for what is none."""
+    metadata = record["metadata"] or {}
+    error = record.get("last_payment_error")
+    assert isinstance(metadata, Mapping)
+    return PspIntent(
+        psp_id=str(record["id"]),
+        status=str(record["status"]),
+        amount=int(str(record["amount"])),
+        received=int(str(record["amount_received"])),
+        currency=str(record["currency"]).upper(),
+        created_s=int(str(record["created"])),
+        order_id=metadata.get("order"),
+        payment_id=metadata.get("payment"),
+        error_code=str(error.get("code") or "declined") if isinstance(error, Mapping) else None,
+    )

@@ -1,0 +1,64 @@
+"""What a process is told by its environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+COMMIT_MARGIN_S = 0.3
+"""What a caller leaves its callee for writing down the result."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All times in seconds. URLs have no trailing slash; those that a process does not use are empty."""
+
+    node: str
+    host: str
+    port: int
+    data_dir: str
+    database_url: str
+    payments_urls: tuple[str, ...]
+    psp_url: str
+    psp_api_key: str
+    webhook_secret: str
+    fulfilment_url: str
+    psp_call_s: float
+    psp_retries: int
+    orders_payments_s: float
+    reconcile_period_s: float
+
+    @property
+    def psp_budget_s(self) -> float:
+        """How long one request may spend on the PSP, all tries together."""
+        return max(self.psp_call_s, self.orders_payments_s - COMMIT_MARGIN_S)
+
+    @property
+    def payments_lease_s(self) -> float:
+        """After that a claim's holder is taken for dead: longer than it can be at work."""
+        return self.psp_budget_s + 1.0
+
+    @property
+    def orders_lease_s(self) -> float:
+        return self.orders_payments_s + 1.5
+
+
+def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
+    """Raises KeyError or ValueError naming what is missing or malformed."""
+    return Settings(
+        node=env.get("NODE_NAME", "node"),
+        host=env["LISTEN_HOST"],
+        port=int(env["LISTEN_PORT"]),
+        data_dir=env.get("DATA_DIR", "."),
+        database_url=env.get("DATABASE_URL", ""),
+        payments_urls=tuple(url for url in env.get("PAYMENTS_URLS", "").split(",") if url),
+        psp_url=env.get("PSP_URL", ""),
+        psp_api_key=env.get("PSP_API_KEY", ""),
+        webhook_secret=env.get("WEBHOOK_SECRET", ""),
+        fulfilment_url=env.get("FULFILMENT_URL", ""),
+        psp_call_s=float(env.get("PSP_CALL_S", "1.0")),
+        psp_retries=int(env.get("PSP_RETRIES", "2")),
+        orders_payments_s=float(env.get("ORDERS_PAYMENTS_S", "2.5")),
+        reconcile_period_s=float(env.get("RECONCILE_PERIOD_S", "1.0")),
+    )
