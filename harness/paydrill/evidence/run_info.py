@@ -1,0 +1,76 @@
+"""What the oracle needs of `run.json`; a run that crashed before writing it gets the defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import orjson
+
+from paydrill.run_folder import RunFolder
+from paydrill.target import Timing
+
+StateClasses = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """`state_classes` maps kind -> state -> class; `paid_states` are the words by which the API says paid."""
+
+    timing: Timing = field(default_factory=Timing)
+    state_classes: StateClasses = field(default_factory=dict)
+    paid_states: frozenset[str] = frozenset()
+
+    def class_of(self, kind: str, state: object) -> str | None:
+        """The class of a stored object's state; None when the target does not map it."""
+        return self.state_classes.get(kind, {}).get(state) if isinstance(state, str) else None
+
+    def said_class(self, op_kind: str, said: object) -> str | None:
+        """The class of a state that an answer of the API named: an order's word, else a payment's."""
+        if not isinstance(said, str):
+            return None
+        if said in self.paid_states:
+            return "paid"
+        kinds = ("order",) if op_kind in ("create", "read", "final") else ("order", "payment")
+        return next((found for kind in kinds if (found := self.class_of(kind, said))), None)
+
+
+def read_run_info(run: RunFolder) -> RunInfo:
+    """The folder's own word; a missing, torn or foreign `run.json` gives the defaults."""
+    try:
+        document = orjson.loads(run.run.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return RunInfo()
+    if not isinstance(document, dict):
+        return RunInfo()
+    paid = document.get("paid_states")
+    words = paid if isinstance(paid, list) else []
+    return RunInfo(
+        timing=_timing(document.get("timing")),
+        state_classes=_classes(document.get("state_classes")),
+        paid_states=frozenset(word for word in words if isinstance(word, str)),
+    )
+
+
+def _timing(given: object) -> Timing:
+    if not isinstance(given, dict):
+        return Timing()
+    values: dict[str, Any] = {}
+    for known in fields(Timing):
+        value = given.get(known.name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9:
+            values[known.name] = value
+    return Timing(**values)
+
+
+def _classes(given: object) -> StateClasses:
+    if not isinstance(given, dict):
+        return {}
+    return {str(kind): _strings(states) for kind, states in given.items()}
+
+
+def _strings(states: object) -> Mapping[str, str]:
+    if not isinstance(states, dict):
+        return {}
+    return {state: word for state, word in states.items() if isinstance(state, str) and isinstance(word, str)}

@@ -1,0 +1,10 @@
+-- Refunds and cancels that a customer asked for: one row a key, whatever the number of tries.
+-- `outcome` info = it may have been carried out. A refund without an amount is one of everything.
+SELECT m.intent, m.kind, m.ask,
+  CASE WHEN bool_or(m.sout = 'ok') THEN 'ok' WHEN bool_or(m.sout = 'info') THEN 'info' ELSE 'fail' END AS outcome,
+  max(coalesce(m.amount, i.amount)) AS amount,
+  min(m.t_inv_ns) AS asked_ns,
+  min(m.t_ret_ns) FILTER (WHERE m.outcome = 'ok') AS acked_ns
+FROM m_op AS m JOIN intent AS i ON i.intent = m.intent
+WHERE m.kind IN ('refund', 'cancel')
+GROUP BY m.intent, m.kind, m.ask
