@@ -20,7 +20,6 @@ PSP_ANSWERS = ("approve", "decline", "commit_then_drop", "commit_then_500", "slo
 PSP_WEBHOOKS = ("webhook_duplicate", "webhook_delay")
 SLOS = ("availability", "ok_ratio", "p95_ms", "p99_ms")
 RATIOS = ("availability", "ok_ratio")
-WINDOWS = ("psp_commit_then_killed",)
 LANGUAGES = ("en", "zh")
 KEYS = (
     "name",
@@ -43,6 +42,7 @@ class Words:
     faults: Mapping[str, type[Fault]]
     classes: Collection[str] | None = None
     invariants: Collection[str] | None = None
+    windows: Collection[str] | None = None
 
 
 def load_scenario(
@@ -52,13 +52,14 @@ def load_scenario(
     *,
     classes: Collection[str] | None = None,
     invariants: Collection[str] | None = None,
+    windows: Collection[str] | None = None,
     overrides: Sequence[str] = (),
 ) -> Scenario:
     """Read and check a scenario. Without a topology, nodes and edges are not checked.
 
     Raises FileProblems with every mistake, UsageError when there is no such file.
     """
-    words = Words(faults, classes, invariants)
+    words = Words(faults, classes, invariants, windows)
     return parse_scenario(read_bytes(path), str(path), words, topology, overrides=overrides, path=path)
 
 
@@ -244,11 +245,15 @@ class _Reader:
         for item in field.items():
             section = item.section(("name", "at_least"))
             name, least = section.require("name"), section.require("at_least", "at_least: 5")
-            word = name.choice("window", WINDOWS) if name else None
+            word = self._window(name) if name else None
             count = least.integer(1, 1_000_000) if least else None
             if word and count:
                 found.append(Window(word, count))
         return found
+
+    def _window(self, field: Field) -> str | None:
+        known = self._words.windows
+        return field.text(limit=60) if known is None else field.choice("window", known)
 
 
 def read_timing(field: Field | None) -> Mapping[str, float]:

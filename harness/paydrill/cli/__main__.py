@@ -1,0 +1,5 @@
+"""`python -m paydrill.cli` is `paydrill`."""
+
+from paydrill.cli import main
+
+main()

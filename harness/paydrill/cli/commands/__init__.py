@@ -1,0 +1,1 @@
+"""One file a command; each holds it as `command`. Heavy imports stand inside the functions."""

@@ -1,0 +1,88 @@
+"""`--dry-run`: what a plan would do, when, to what, and how it is undone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from paydrill.cli.output import print_json, print_lines
+from paydrill.plan import Plan, PlannedFault
+from paydrill.request import DrillRequest
+from paydrill.units import format_rate, format_seconds
+
+
+def print_plans(requests: Sequence[DrillRequest], *, as_json: bool) -> None:
+    """The actions of each drill on stdout; nothing is started."""
+    if as_json:
+        documents = [
+            {"scenario": one.scenario.name, **_head(one), "actions": _actions(one.plan)} for one in requests
+        ]
+        print_json(documents if len(documents) > 1 else documents[0])
+        return
+    for request in requests:
+        head = _head(request)
+        mutant = f", mutant {head['mutant']}" if head["mutant"] else ""
+        print_lines(
+            [
+                f"{request.scenario.name} on {head['topology']} of {head['target']}, seed {request.seed}{mutant}"
+            ]
+        )
+        print_lines(_lines(_actions(request.plan)))
+
+
+def _head(request: DrillRequest) -> dict[str, Any]:
+    return {
+        "topology": request.topology.name,
+        "target": request.target.name,
+        "backend": request.backend,
+        "mutant": request.mutant.name if request.mutant else None,
+        "seed": request.seed,
+    }
+
+
+def _lines(actions: Sequence[dict[str, Any]]) -> Iterator[str]:
+    for action in actions:
+        yield f"  {action['at_s']:8.3f} s  {action['action']}: {action['object']}"
+        yield f"              undone: {action['undo']}"
+
+
+def _actions(plan: Plan) -> list[dict[str, Any]]:
+    """In the order of time; `at_s` counts from the begin of the load, what comes before stands at 0."""
+    actions = [
+        _action(
+            0.0,
+            "start",
+            f"all nodes of {plan.topology}, the PSP, a proxy for every edge",
+            "all are stopped and removed at the end",
+        ),
+        *(
+            _action(0.0, "psp", f"{name}: {share:g} of the operations", "ends with the drill")
+            for name, share in plan.psp.items()
+        ),
+    ]
+    mix = ", ".join(f"{name} {weight:g}" for name, weight in plan.load.mix.items())
+    for segment in plan.load.segments:
+        until = format_seconds(segment.end_s)
+        actions.append(
+            _action(
+                segment.at_s,
+                "load",
+                f"{format_rate(segment.rate_per_s)} of {mix}",
+                f"ends by itself at {until}",
+            )
+        )
+    actions += [_fault_action(fault) for fault in plan.faults]
+    return sorted(actions, key=lambda action: action["at_s"])
+
+
+def _fault_action(fault: PlannedFault) -> dict[str, Any]:
+    fields = ", ".join(
+        f"{name} {value}" for name, value in fault.fields.items() if name not in ("edge", "node")
+    )
+    where = ", ".join(fault.places) + (f" ({fields})" if fields else "")
+    undo = f"healed at {format_seconds(fault.end_s)}, and its state read back; at once on any error or stop"
+    return _action(fault.at_s, fault.name, where, undo)
+
+
+def _action(at_s: float, action: str, what: str, undo: str) -> dict[str, Any]:
+    return {"at_s": at_s, "action": action, "object": what, "undo": undo}
