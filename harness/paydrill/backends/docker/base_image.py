@@ -53,7 +53,7 @@ def obtain(say: Say) -> str:
 
 
 def missing() -> list[str]:
-    """Why no base could be had here; empty when one is there or can be made. """
+    """Why no base could be had here; empty when one is there or can be made."""
     try:
         if find() or shutil.which("mmdebstrap"):
             return []

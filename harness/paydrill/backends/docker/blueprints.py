@@ -14,7 +14,7 @@ from paydrill.backends.docker.container import Blueprint
 from paydrill.backends.docker.images import TOXIPROXY_PROGRAM, Images
 from paydrill.backends.docker.run_files import RunFiles
 from paydrill.backends.nodes import base_env, dialled_by
-from paydrill.topology import PSP, Node
+from paydrill.topology import Node
 from paydrill.toxiproxy import server
 
 TOXIPROXY = "toxiproxy"

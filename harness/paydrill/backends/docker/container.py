@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import docker
 from docker.models.containers import Container
@@ -51,7 +52,7 @@ def create(client: docker.DockerClient, plan: Blueprint) -> Container:
 
     NET_ADMIN is for raising the fence only: `enter.sh` gives it up before the node's program begins.
     """
-    connection: dict[str, object] = {"network_mode": "none"}
+    connection: dict[str, Any] = {"network_mode": "none"}
     if plan.network is not None:
         endpoint = EndpointConfig(client.api.api_version, ipv4_address=plan.address)
         connection = {"network": plan.network, "networking_config": {plan.network: endpoint}}

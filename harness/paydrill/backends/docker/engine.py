@@ -53,7 +53,9 @@ def not_of_this_machine() -> list[str]:
     """Why an engine that answers is of no use: it must share this machine's files and network."""
     found = client()
     if not str(found.api.base_url).startswith("http+docker://"):
-        return [f"the engine at {found.api.base_url} is not on this machine: unset DOCKER_HOST, or --backend local"]
+        return [
+            f"the engine at {found.api.base_url} is not on this machine: unset DOCKER_HOST, or --backend local"
+        ]
     system = str(found.info().get("OperatingSystem", ""))
     if "Docker Desktop" in system:
         return [f"{system} keeps containers in a virtual machine, out of our reach: use --backend local"]

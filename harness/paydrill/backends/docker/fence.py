@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from paydrill.backends import Address
 
-
 # The engine's own resolver passes questions on to the host's servers: a way out, and seconds of silence.
 _NO_NAMES = ("ip daddr 127.0.0.11 counter reject",)
 

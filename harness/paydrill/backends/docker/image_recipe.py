@@ -73,5 +73,5 @@ def _first_layer() -> str:
         f"RUN printf '%s\\n' {excludes} >/etc/dpkg/dpkg.cfg.d/paydrill"
         " && mkdir -p /etc/postgresql-common"
         " && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf"
-        f" && {_INSTALL} python3 nftables && {_TIDY}"
+        f" && {_INSTALL} python3 nftables && {_TIDY} && ln -s /usr/bin/python3 /usr/local/bin/python"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import cast
 
 from docker.models.containers import Container
 
@@ -19,9 +20,12 @@ TIMED_OUT = 124
 
 def run(container: Container, argv: Sequence[str], user: User, timeout_s: float) -> CommandResult:
     """The engine cannot end a command that it began, so `timeout` does, inside: code 124."""
-    bounded = ["/usr/bin/timeout", "-k", "1", f"{timeout_s:.3f}", *argv]
-    code, (stdout, stderr) = container.exec_run(bounded, user=f"{user.uid}:{user.gid}", demux=True)
-    return CommandResult(int(code if code is not None else TIMED_OUT), stdout or b"", stderr or b"")
+    bounded = ["/usr/bin/env", "-u", "HOSTNAME", "/usr/bin/timeout", "-k", "1", f"{timeout_s:.3f}", *argv]
+    done = container.exec_run(bounded, user=f"{user.uid}:{user.gid}", demux=True)
+    stdout, stderr = cast("tuple[bytes | None, bytes | None]", done.output)
+    return CommandResult(
+        TIMED_OUT if done.exit_code is None else done.exit_code, stdout or b"", stderr or b""
+    )
 
 
 def psql(listen: Address, database: str, query: str, timeout_s: float) -> list[str]:
@@ -37,5 +41,5 @@ def rows(node: Node, done: CommandResult) -> list[dict[str, object]]:
     """Raises DrillBroken with psql's words when it failed."""
     if done.code != 0:
         why = "took too long" if done.code == TIMED_OUT else done.stderr.decode(errors="replace").strip()
-        raise DrillBroken("reading_failed", f"{node.name}: query ended with {done.code}: {why[:500]}")
+        raise DrillBroken("store_not_read", f"{node.name}: query ended with {done.code}: {why[:500]}")
     return [json.loads(line) for line in done.stdout.decode().splitlines() if line]

@@ -29,6 +29,7 @@ from paydrill.toxiproxy.client import Toxiproxy
 ASK_AGAIN_S = 0.02
 GONE_WITHIN_S = 5.0
 _LOG_TAIL = 12
+_PSP_HEALTH = Health(http="/healthz")
 _TOXIPROXY_NODE = Node(TOXIPROXY, TOXIPROXY, 0)
 
 
@@ -71,7 +72,9 @@ class DockerStack:
         give_up = time.monotonic() + GONE_WITHIN_S
         while self.process(node) is not None:
             if time.monotonic() > give_up:
-                raise DrillBroken("fault_not_applied", f"{node.name} still runs {GONE_WITHIN_S:g} s after SIGKILL")
+                raise DrillBroken(
+                    "fault_not_applied", f"{node.name} still runs {GONE_WITHIN_S:g} s after SIGKILL"
+                )
             time.sleep(0.005)
 
     def start(self, node: Node) -> None:
@@ -98,8 +101,8 @@ class DockerStack:
             pause=lambda: time.sleep(ASK_AGAIN_S),
         )
 
-    def wait_for_instruments(self, timeout_s: float) -> None:
-        """Toxiproxy answers. Raises NotReady."""
+    def wait_for_toxiproxy(self, timeout_s: float) -> None:
+        """Raises NotReady."""
         self.wait_healthy([_TOXIPROXY_NODE], timeout_s)
 
     def run_in(self, node: Node, argv: Sequence[str], timeout_s: float) -> CommandResult:
@@ -119,7 +122,10 @@ class DockerStack:
 
     def versions(self) -> Mapping[str, str]:
         """Parts of the target's image, Toxiproxy, the PSP's Python, the engine, and both images."""
-        of_harness, of_target = versions.of_image(self._images.harness), versions.of_image(self._images.target)
+        of_harness, of_target = (
+            versions.of_image(self._images.harness),
+            versions.of_image(self._images.target),
+        )
         found = dict(of_target)
         found |= {"toxiproxy": of_harness.get("toxiproxy", "unknown"), "docker": versions.of_engine()}
         found |= {f"psp.{name}": of_harness[name] for name in ("python",) if name in of_harness}
@@ -155,7 +161,7 @@ class DockerStack:
             return Probe(node, self._addresses.toxiproxy_api, Health(http="/version"))
         service = self.setup.target.services.get(node.service)
         if service is None or node.name == PSP:
-            return Probe(node, self._addresses.listen(node), Health())
+            return Probe(node, self._addresses.listen(node), _PSP_HEALTH)
         return Probe(node, self._addresses.listen(node), service.health, service.database)
 
     def _ended(self, node: Node) -> str | None:

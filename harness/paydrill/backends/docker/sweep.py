@@ -48,12 +48,12 @@ def _sweep_run(client: docker.DockerClient, run_id: str) -> list[str]:
         now = time.monotonic()
         if found:
             quiet_since = now
-        elif not removed and not folders:
-            break
-        elif now - quiet_since >= QUIET_S:
+        elif now - quiet_since >= (QUIET_S if removed or folders else 0):
             break
         if now > give_up:
-            raise EnvironmentNotReady(f"run {run_id}: {', '.join(found)} come again and again; try: paydrill clean")
+            raise EnvironmentNotReady(
+                f"run {run_id}: {', '.join(found)} come again and again; try: paydrill clean"
+            )
         time.sleep(0.05)
     for folder in folders:
         remove_folder(folder)

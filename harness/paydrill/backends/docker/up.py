@@ -9,16 +9,25 @@ from contextlib import ExitStack, contextmanager
 from docker.errors import APIError, NotFound
 
 from paydrill.backends import NodePlan, StackSetup
-from paydrill.backends.docker import container, engine, labels, network, owner, parallel, postgres_template
+from paydrill.backends.docker import (
+    container,
+    engine,
+    labels,
+    network,
+    owner,
+    parallel,
+    postgres_template,
+    psp_container,
+)
 from paydrill.backends.docker.addressing import Addresses
 from paydrill.backends.docker.blueprints import Drafter
 from paydrill.backends.docker.container import Blueprint
 from paydrill.backends.docker.images import Images
-from paydrill.backends.docker.psp_container import prepare_psp
 from paydrill.backends.docker.run_files import RunFiles
 from paydrill.backends.docker.stack import DockerStack
 from paydrill.backends.nodes import plan_nodes, write_files
 from paydrill.errors import EnvironmentNotReady
+from paydrill.psp.control import PspControl
 from paydrill.topology import PSP, Node
 
 HEALTHY_WITHIN_S = 45.0
@@ -37,27 +46,29 @@ def running(setup: StackSetup, images: Images) -> Iterator[DockerStack]:
         undo.callback(_remove_network, setup.run_id)
         block = network.create(engine.client(), setup.run_id, marks)
         addresses = Addresses(block, setup.topology, setup.target)
-        undo.callback(_remove_containers, setup.run_id)
         stack = _started(setup, Drafter(setup, addresses, images, files, marks), undo)
         stack.wait_healthy(setup.topology.nodes, HEALTHY_WITHIN_S)
         yield stack
 
 
 def _started(setup: StackSetup, drafter: Drafter, undo: ExitStack) -> DockerStack:
-    """Instruments and stores first: services look for them when they begin."""
+    """Stores and their proxies first: services look for them when they begin."""
     plans = plan_nodes(setup, drafter.addresses)
-    psp = prepare_psp(setup, plans, drafter)
     stores = [plan for plan in plans if plan.runtime == "postgres"]
     services = [plan for plan in plans if plan.runtime != "postgres" and plan.node.name != PSP]
     for plan in stores:
         database = setup.target.services[plan.node.service].database
         postgres_template.provide(plan, drafter.images.target, database, drafter.files)
-    first = [drafter.node(plan) for plan in stores] + [drafter.toxiproxy()]
-    _start([*first, *psp.blueprints])
-    stack = DockerStack(setup, drafter.addresses, drafter.images, drafter.files, psp.control())
+    psp = psp_container.draft(setup, plans, drafter)
+    undo.callback(psp.give_back)
+    # The containers go before what they use: see `running`.
+    undo.callback(_remove_containers, setup.run_id)
+    _start([*(drafter.node(plan) for plan in stores), drafter.toxiproxy(), psp.blueprint])
+    control = PspControl(psp.socket)
+    stack = DockerStack(setup, drafter.addresses, drafter.images, drafter.files, control)
     undo.callback(stack.close)
-    stack.wait_for_instruments(HEALTHY_WITHIN_S)
     stack.wait_healthy(_nodes(stores), HEALTHY_WITHIN_S)
+    stack.wait_for_toxiproxy(HEALTHY_WITHIN_S)
     _start([_with_files(drafter, plan) for plan in services])
     return stack
 
@@ -81,7 +92,9 @@ def _start_one(blueprint: Blueprint) -> None:
     try:
         container.create(engine.client(), blueprint).start()
     except APIError as problem:
-        raise EnvironmentNotReady(f"container {blueprint.name}: {problem.explanation or problem}") from problem
+        raise EnvironmentNotReady(
+            f"container {blueprint.name}: {problem.explanation or problem}"
+        ) from problem
 
 
 def _remove_containers(run_id: str) -> None:

@@ -33,7 +33,9 @@ print(json.dumps(said))
 
 def of_image(reference: str) -> dict[str, str]:
     """Version by part: `postgresql`, `nginx`, `toxiproxy`, `python`, and `python.<library>`."""
-    kept = cache_folder() / "docker" / "versions" / f"{images.image_id(reference).removeprefix('sha256:')}.json"
+    kept = (
+        cache_folder() / "docker" / "versions" / f"{images.image_id(reference).removeprefix('sha256:')}.json"
+    )
     if not kept.is_file():
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(_ask(reference), sort_keys=True), encoding="utf-8")
@@ -48,7 +50,11 @@ def of_engine() -> str:
 def _ask(reference: str) -> dict[str, str]:
     try:
         said = engine.client().containers.run(
-            reference, ["python3", "-c", _ASK], remove=True, network_mode="none", labels=labels.of_run("versions", owner.of_process(), "")
+            reference,
+            ["python3", "-c", _ASK],
+            remove=True,
+            network_mode="none",
+            labels=labels.of_run("versions", owner.of_process(), ""),
         )
     except ContainerError as problem:
         raise EnvironmentNotReady(f"{reference} does not say what is in it: {problem}") from problem
