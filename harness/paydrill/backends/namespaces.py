@@ -42,14 +42,18 @@ def unshare(flags: int) -> None:
 
 
 def enter_user_namespace() -> None:
-    """A new user namespace in which the caller keeps its own ids and has all capabilities."""
+    """A new user namespace in which the caller has all capabilities and keeps its own ids.
+
+    Only root becomes 1000 inside: PostgreSQL refuses to run as 0.
+    """
     uid, gid = os.geteuid(), os.getegid()
     unshare(NEWUSER)
-    for name, text in (
+    maps = (
         ("setgroups", "deny"),
-        ("uid_map", f"{uid} {uid} 1"),
-        ("gid_map", f"{gid} {gid} 1"),
-    ):
+        ("uid_map", f"{uid or 1000} {uid} 1"),
+        ("gid_map", f"{gid or 1000} {gid} 1"),
+    )
+    for name, text in maps:
         Path("/proc/self", name).write_text(text, encoding="ascii")
 
 

@@ -18,6 +18,7 @@ from paydrill.backends.local.journal import Footprint
 from paydrill.backends.local.parts import LocalParts
 from paydrill.backends.namespaces import NamespaceKind
 from paydrill.backends.world import launch
+from paydrill.errors import EnvironmentNotReady
 from paydrill.watchdog import WorldPlan
 
 
@@ -43,9 +44,13 @@ class LocalBackend:
         footprint = _footprint(setup, able)
         footprint.write()
         work = Path(footprint.work)
-        work.mkdir(mode=0o711)
-        if able.namespaces == "root" and able.uids:
-            setup.run_dir.chmod(0o700)
+        try:
+            work.mkdir(mode=0o711)
+            if able.uids:
+                setup.run_dir.chmod(0o700)  # nodes have other users; the mode is given back at the end
+        except OSError as problem:
+            footprint.remove()
+            raise EnvironmentNotReady(f"the run folder cannot be used: {problem}") from problem
         plan = WorldPlan(
             log=setup.run_dir / "logs" / "conductor.log",
             namespaces=able.namespaces,

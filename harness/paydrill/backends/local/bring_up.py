@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from paydrill.backends import StackSetup
+from paydrill.backends import StackSetup, namespaces
 from paydrill.backends.local import firewall
 from paydrill.backends.local.capabilities import Capabilities
 from paydrill.backends.local.imports import third_party_imports
@@ -39,6 +39,7 @@ def bring_up(
     Runs in the conductor, first thing. Raises NotReady, EnvironmentNotReady, UsageError (templates)
     and Interrupted when `stop` says so.
     """
+    namespaces.no_new_privileges()
     site = prepare_site(setup, able, parts, work, stop)
     make_folders(site)
     if able.firewall:

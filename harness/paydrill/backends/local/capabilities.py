@@ -54,15 +54,17 @@ def probe(best: NamespaceKind = "root") -> Capabilities:
             kind = candidate
             break
         lacking[f"{candidate} namespaces"] = said["error"]
-    if best != "root":
-        lacking[f"{best} namespaces" if best == "none" else "root namespaces"] = "not asked for"
-    uids = os.geteuid() == 0 and kind != "user" and not _in_child(_become_somebody_else)
-    if not uids:
-        lacking["uids"] = "needs root outside a user namespace: all nodes run as one user"
-    fenced = kind == "root" and uids and "firewall" not in said
-    if kind == "root" and uids and not fenced:
+    lacking |= {f"{skipped} namespaces": "not asked for" for skipped in KINDS[: KINDS.index(best)]}
+    if kind != "root":
+        lacking["uids"] = "all nodes run as one user: users of their own need namespaces made by root"
+        lacking["firewall"] = "its rules go by user"
+        return Capabilities(kind, False, False, lacking)
+    refused = _in_child(_become_somebody_else).get("error")
+    if refused:
+        lacking["uids"] = refused
+    if "firewall" in said:
         lacking["firewall"] = said["firewall"]
-    return Capabilities(kind, uids, fenced, lacking)
+    return Capabilities(kind, not refused, not refused and "firewall" not in said, lacking)
 
 
 def _inside(kind: NamespaceKind) -> dict[str, str]:

