@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import pickle
 import socket
 import struct
 import threading
@@ -97,7 +98,7 @@ class Shop:
         kind = "create" if parts == ["orders"] and request.method == "POST" else parts[-1]
         if request.method == "GET":
             kind = "find" if parts == ["orders"] else "read"
-        order = request.query.get("client_ref", "") if kind == "find" else (parts + [""])[1]
+        order = request.query.get("client_ref", "") if kind == "find" else [*parts, ""][1]
         seen = Seen(
             time.monotonic_ns(),
             kind,
@@ -166,7 +167,7 @@ def shop() -> Iterator[Shop]:
         ready.set()
 
     def run() -> None:
-        loop.create_task(serve())
+        loop.run_until_complete(serve())
         loop.run_forever()
 
     thread = threading.Thread(target=run, daemon=True)
@@ -186,11 +187,18 @@ def shop_client() -> Client:
         requests={
             "create": Request("create", "POST", "/orders", _create_body(), KEYED, ANSWER),
             "pay": Request("pay", "POST", f"{order}/pay", paid, KEYED, ANSWER),
-            "refund": Request("refund", "POST", f"{order}/refunds", {"amount": "{{ op.amount }}"}, KEYED, ANSWER),
+            "refund": Request(
+                "refund", "POST", f"{order}/refunds", {"amount": "{{ op.amount }}"}, KEYED, ANSWER
+            ),
             "cancel": Request("cancel", "POST", f"{order}/cancel", {}, KEYED, ANSWER),
             "read": Request("read", "GET", order, None, {}, ANSWER),
             "find": Request(
-                "find", "GET", "/orders?client_ref={{ intent.client_ref }}", None, {}, {"order_ref": "data.0.id"}
+                "find",
+                "GET",
+                "/orders?client_ref={{ intent.client_ref }}",
+                None,
+                {},
+                {"order_ref": "data.0.id"},
             ),
         },
         outcomes=(
@@ -267,20 +275,37 @@ class Harness:
         seed: int = 7,
         port: int | None = None,
     ) -> LoadChild:
-        plan = PlannedLoad(
-            (Segment(0.0, duration_s, rate_per_s),), mix or {"checkout": 1}, max_in_flight
-        )
-        return LoadChild(
-            plan=plan,
-            client=self.client,
-            catalogue=CATALOGUE,
-            timing=Timing(client_s=client_s),
-            seed=seed,
-            base=Address("127.0.0.1", port or self.shop.port),
-            history_dir=self.folder,
-            log=self.folder / "logs" / "locust.log",
-            edge="client->lb-1",
-        )
+        return LoadChild(**self._options(rate_per_s, duration_s, mix, max_in_flight, client_s, seed, port))
+
+    def pickle(self, path: Path, duration_s: float) -> None:
+        """Leave the arguments of a load for another process."""
+        path.write_bytes(pickle.dumps(self._options(40, duration_s, None, 200, 2.0, 7, None)))
+
+    def read(self) -> History:
+        return read_history(self.folder)
+
+    def _options(
+        self,
+        rate_per_s: float,
+        duration_s: float,
+        mix: dict[str, float] | None,
+        max_in_flight: int,
+        client_s: float,
+        seed: int,
+        port: int | None,
+    ) -> dict[str, Any]:
+        plan = PlannedLoad((Segment(0.0, duration_s, rate_per_s),), mix or {"checkout": 1}, max_in_flight)
+        return {
+            "plan": plan,
+            "client": self.client,
+            "catalogue": CATALOGUE,
+            "timing": Timing(client_s=client_s),
+            "seed": seed,
+            "base": Address("127.0.0.1", port or self.shop.port),
+            "history_dir": self.folder,
+            "log": self.folder / "logs" / "locust.log",
+            "edge": "client->lb-1",
+        }
 
     def run(self, final_s: float | None = None, **load: Any) -> History:
         """A whole load from its start to its planned end."""

@@ -40,6 +40,7 @@ class LoadChild:
     history_dir: gets `history-0.jsonl`; log: what Locust says
     edge: the name that answers get in the history, such as `client->lb-1`
 
+    Making it raises UsageError when the target cannot be loaded like this. Nothing has started then.
     Start it from a thread that lives as long as it: the kernel kills it with its starting thread.
     Raises InstrumentDied("locust", …) from every method but `alive`, `counters`, `started` and
     `stop` when the child is gone and nobody asked for it.
@@ -68,6 +69,7 @@ class LoadChild:
             history=str(history_dir.absolute() / "history-0.jsonl"),
             edge=edge,
         )
+        self._setup.check()
         self._log = log
         self._news = threading.Condition()
         self._ready = self._done = self._gone = False
@@ -108,6 +110,11 @@ class LoadChild:
     def started(self) -> int:
         """Arrivals that have begun so far."""
         return self._counters.started
+
+    @property
+    def pid(self) -> int:
+        """The child's process id, which is its session's too."""
+        return self._process.pid
 
     def alive(self) -> bool:
         return self._process.poll() is None

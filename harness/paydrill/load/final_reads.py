@@ -59,9 +59,11 @@ class FinalReader:
             self._asked += 1
             wire.begin_anew()
             try:
-                self._definite += self._ask(wire, self._left.popleft(), until_ns)
+                # Not `+= self._ask(…)`: that would read the sum before others add to it.
+                is_definite = self._ask(wire, self._left.popleft(), until_ns)
             except HistoryClosed:
                 return
+            self._definite += is_definite
 
     def _ask(self, wire: Wire, question: _Question, until_ns: int) -> bool:
         wait_s = FIRST_WAIT_S

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from paydrill.errors import UsageError
+from paydrill.load import classes
+from paydrill.load.operations import compile_requests
+from paydrill.load.products import read_products
 from paydrill.plan import PlannedLoad, Segment
 from paydrill.target import Client, OutcomeRule, Request
 
@@ -42,6 +46,23 @@ class LoadSetup:
             history=plain["history"],
             edge=plain["edge"],
         )
+
+    def check(self) -> None:
+        """Raises UsageError for what the child could not run: mix, templates or catalogue."""
+        compile_requests(self.client)
+        read_products(self.catalogue)
+        known = classes.known()
+        for name in sorted(self.plan.mix):
+            if name not in known:
+                raise UsageError(f"load.mix: {name!r} is no traffic class; expected {', '.join(known)}")
+            missing = [kind for kind in known[name].needs if kind not in self.client.requests]
+            if missing:
+                raise UsageError(
+                    f"load.mix: {name} needs the requests {', '.join(missing)}; "
+                    "describe them under client.requests in target.yaml"
+                )
+        if not any(weight > 0 for weight in self.plan.mix.values()):
+            raise UsageError("load.mix: expected at least one traffic class with a weight > 0")
 
 
 def _plan(plain: Mapping[str, Any]) -> PlannedLoad:

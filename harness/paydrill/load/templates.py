@@ -99,8 +99,12 @@ def _tree(value: object, where: str) -> Fill:
 
 def _value(text: str, where: str) -> Fill:
     """A filler that keeps the type when the text is one single expression."""
-    hole = _HOLE.fullmatch(text.strip())
-    return _expression(hole[1], where) if hole else _text(text, where)
+    before, *holes_and_texts = _HOLE.split(text.strip())
+    match holes_and_texts:
+        case [source, ""] if not before:
+            return _expression(source, where)
+        case _:
+            return _text(text, where)
 
 
 def _text(text: str, where: str, escape: bool = False) -> Fill:
