@@ -14,7 +14,7 @@ def invariant_ids() -> tuple[str, ...]:
     """The ids of all invariants."""
     from paydrill.invariants.catalogue import known
 
-    return tuple(sorted(known()))
+    return tuple(invariant.id for invariant in known())
 
 
 def load_target_folder(folder: Path) -> Target:
