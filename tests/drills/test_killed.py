@@ -117,7 +117,7 @@ def test_a_stop_signal_heals_and_ends_within_seconds(running, number):
     processes = tree.descendants(running.process.pid)
     began = time.monotonic()
     os.kill(running.process.pid, number)
-    out, err = running.process.communicate(timeout=60)
+    _, err = running.process.communicate(timeout=60)
     assert running.process.returncode == 128 + number, err
     assert time.monotonic() - began < 8, "healing and coming down took too long"
     _, left = tree.wait_until_gone(processes, running.folder.name, 3.0)
@@ -132,7 +132,7 @@ def test_the_watchdog_killed_alone_is_noticed_and_everything_is_taken_down(runni
     processes = tree.descendants(running.process.pid)
     watchdog = next(pid for pid, _ in processes if parent_of(pid) == running.process.pid)
     os.kill(watchdog, signal.SIGKILL)
-    out, err = running.process.communicate(timeout=60)
+    _, err = running.process.communicate(timeout=60)
     assert running.process.returncode == 3, err
     _, left = tree.wait_until_gone(processes - {(running.process.pid, "")}, running.folder.name, WITHIN_S)
     assert not left
