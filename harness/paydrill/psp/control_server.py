@@ -95,7 +95,7 @@ class ControlServer:
         return {
             "head": desk.journal.head,
             "frozen": desk.ledger.frozen,
-            "in_flight": desk.in_flight + (webhooks.in_flight if webhooks else 0),
+            "in_flight": len(desk.flight) + (webhooks.in_flight if webhooks else 0),
             "armed": desk.holds.armed,
             "held": desk.holds.held,
             "slow_commits": desk.slow_commits,
@@ -119,7 +119,7 @@ class ControlServer:
         return {"drained": True, **self._status()}
 
     async def _all_quiet(self) -> None:
-        await self._desk.drained()
+        await self._desk.flight.empty()
         if self._webhooks is not None:
             await self._webhooks.drained()
 

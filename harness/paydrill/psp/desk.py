@@ -19,6 +19,7 @@ from paydrill.psp.admission import Admission
 from paydrill.psp.behaviours import Behaviours
 from paydrill.psp.calls import Answer, Call, Ticket
 from paydrill.psp.change import Change
+from paydrill.psp.flight import Flight
 from paydrill.psp.form import decode, fingerprint
 from paydrill.psp.holds import AFTER_COMMIT, BEFORE_COMMIT, Holds, Release
 from paydrill.psp.journal import Journal
@@ -62,16 +63,14 @@ class Desk:
     holds: Holds
     tell_webhooks: Callable[[tuple[Event, ...]], None]
     wall_s: Callable[[], float] = time.time
-    _running: set[int] = field(default_factory=set)
+    flight: Flight = field(default_factory=Flight)
     _slow: set[int] = field(default_factory=set)
     _last_effect_n: int = 0
     _thawed: asyncio.Event = field(default_factory=asyncio.Event)
-    _idle: asyncio.Event = field(default_factory=asyncio.Event)
     _resumed: set[asyncio.Task[None]] = field(default_factory=set)
 
     def start(self) -> None:
         """After the rebuild: take up the slow commits that a crash left behind."""
-        self._idle.set()
         if not self.ledger.frozen:
             self._thawed.set()
         for line in sorted(self.ledger.scheduled.values(), key=lambda one: one.req):
@@ -84,11 +83,6 @@ class Desk:
     @property
     def behaviours(self) -> Behaviours:
         return self.admission.behaviours
-
-    @property
-    def in_flight(self) -> int:
-        """Requests being executed: neither held nor sleeping in a slow commit."""
-        return len(self._running)
 
     @property
     def slow_commits(self) -> int:
@@ -128,12 +122,6 @@ class Desk:
         """Other shares from now on. Raises UsageError."""
         self.admission.behaviours = Behaviours.of(self.behaviours.seed, settings)
         self.write(BehaveLine(time.monotonic_ns(), self.behaviours.settings))
-
-    async def drained(self) -> None:
-        """Return when nothing is in flight."""
-        while self._running:
-            self._idle.clear()
-            await self._idle.wait()
 
     # -- execution -------------------------------------------------------------------------------
 
@@ -210,7 +198,9 @@ class Desk:
         self._slow.add(ticket.req)
         try:
             with self._aside(ticket):
-                await asyncio.sleep(max(0.0, (due - time.monotonic_ns()) / 1e9))
+                # Timers of the loop are rounded to milliseconds and may fire early.
+                while (left_ns := due - time.monotonic_ns()) > 0:
+                    await asyncio.sleep(left_ns / 1e9)
                 await self._not_frozen()
         finally:
             self._slow.discard(ticket.req)
@@ -254,11 +244,11 @@ class Desk:
         held = ticket.pi if ticket.pi is not None and ticket.pi not in self.admission.locks else None
         if held is not None:
             self.admission.locks.add(held)
-        self._set_running(ticket.req, False)
+        self.flight.leave(ticket.req)
         try:
             yield
         finally:
-            self._set_running(ticket.req, True)
+            self.flight.enter(ticket.req)
             if held is not None:
                 self.admission.locks.discard(held)
 
@@ -267,20 +257,12 @@ class Desk:
     def _take(self, ticket: Ticket) -> None:
         if ticket.call.idem_key is not None:
             self.admission.busy_keys[ticket.call.idem_key] = ticket
-        self._set_running(ticket.req, True)
+        self.flight.enter(ticket.req)
 
     def _leave(self, ticket: Ticket) -> None:
         if ticket.call.idem_key is not None:
             self.admission.busy_keys.pop(ticket.call.idem_key, None)
-        self._set_running(ticket.req, False)
-
-    def _set_running(self, req: int, running: bool) -> None:
-        if running:
-            self._running.add(req)
-            return
-        self._running.discard(req)
-        if not self._running:
-            self._idle.set()
+        self.flight.leave(ticket.req)
 
     def write(self, line: Line) -> int:
         """Into the file and into memory, in that order."""

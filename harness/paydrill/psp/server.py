@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import hmac
@@ -141,5 +140,5 @@ def _gone(request: web.BaseRequest) -> bool:
 
 def _abort(request: web.BaseRequest) -> None:
     """Cut the connection without a byte of an answer."""
-    if isinstance(request.transport, asyncio.Transport):
+    if request.transport is not None:
         request.transport.abort()

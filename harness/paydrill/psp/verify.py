@@ -5,7 +5,6 @@ python -m paydrill.psp.verify FILE      prints what is wrong; exit 1 if anything
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -152,18 +151,3 @@ def verify(path: Path, anchor: tuple[int, str] | None = None) -> Verified:
         )
     torn = path.stat().st_size > end
     return Verified(lines, head, torn, books.effects, tuple(books.problems))
-
-
-def main(argv: list[str]) -> int:
-    found = verify(Path(argv[0]))
-    for problem in found.problems:
-        print(problem)
-    torn = ", last line torn" if found.torn else ""
-    print(f"{found.lines} lines, {found.effects} effects{torn}: {'ok' if found.ok else 'NOT OK'}")
-    return 0 if found.ok else 1
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m paydrill.psp.verify FILE")
-    sys.exit(main(sys.argv[1:]))
