@@ -29,11 +29,13 @@ def fold(run: RunFolder) -> None:
     Raises OSError when the folder cannot be read or written.
     """
     parts = _merged(_all_parts(run))
+    last = _last_whole_snaps(parts)
     rows: dict[str, list[Row]] = defaultdict(list)
     for part in parts:
         part_rows, reading = part.folded()
-        rows[part.reading.table].extend(part_rows)
         rows["reading"].append(reading)
+        if _keeps_snapshots(part.rows.table) or part.reading.snap == last[part.reading.table]:
+            rows[part.reading.table].extend(part_rows)
     run.evidence.mkdir(parents=True, exist_ok=True)
     for table in tables().values():
         path = run.evidence / f"{table.name}.parquet"
@@ -55,6 +57,19 @@ def _all_parts(run: RunFolder) -> list[Part]:
         *parts_from_deliveries(run.deliveries, index),
         *parts_from_readings(run.readings, info, index),
     ]
+
+
+def _keeps_snapshots(table: Table) -> bool:
+    return any(column.name == "snap" for column in table.columns)
+
+
+def _last_whole_snaps(parts: Iterable[Part]) -> Mapping[str, int]:
+    """Of tables that grow (deliveries, transitions) the last snapshot has all that the others had."""
+    last: dict[str, tuple[bool, int]] = {}
+    for part in parts:
+        seen = (part.reading.complete, part.reading.snap)
+        last[part.reading.table] = max(seen, last.get(part.reading.table, seen))
+    return {table: snap for table, (_, snap) in last.items()}
 
 
 def _timeline_lines(run: RunFolder) -> tuple[JsonObject, ...]:

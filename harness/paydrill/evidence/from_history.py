@@ -122,6 +122,7 @@ def _op(invoke: JsonObject, answer: JsonObject, info: RunInfo) -> Mapping[str, o
         "outcome": outcome if isinstance(outcome, str) and outcome in _OUTCOMES else "info",
         "executed": answer.get("executed") is True,
         "said_class": info.said_class(str(kind), answer.get("said")),
+        "said_paid": outcome == "ok" and info.said_paid(str(kind), answer.get("status"), answer.get("said")),
         "said_currency": capitals(answer.get("said_currency")),
         "strong": invoke.get("strong") is True,
     }

@@ -48,13 +48,17 @@ def _row(place: int, line: JsonObject, healed: Mapping[int, object]) -> Mapping[
         "ev": place,
         "kind": kind,
         "name": _first(line, "name", "node", "edge"),
-        "place": _first(line, "where", "node", "edge"),
+        "place": _place(_first(line, "where", "node", "edge")),
         "class": _class(line),
         "t_start_ns": line.get("t"),
         "t_end_ns": healed.get(number(line, "id")) if is_fault else None,
         "value": value if type(value) is int else None,
         "detail": _first(line, "detail", "edge_state", "head", "reason"),
     }
+
+
+def _place(where: object) -> object:
+    return ", ".join(str(each) for each in where) if isinstance(where, list) else where
 
 
 def _first(line: JsonObject, *names: str) -> object:

@@ -27,7 +27,7 @@ THREADS = 2
 
 _GIVEN = """
 CREATE TABLE given AS
-SELECT tbl, bool_and(complete) AS complete, string_agg(DISTINCT error, '; ') AS error, max(snap) AS snap
+SELECT tbl, bool_and(complete) AS complete, string_agg(DISTINCT error, '; ' ORDER BY error) AS error, max(snap) AS snap
 FROM (SELECT *, max(snap) OVER (PARTITION BY tbl) AS last_snap FROM reading)
 WHERE snap = last_snap GROUP BY tbl
 """

@@ -16,7 +16,7 @@ StateClasses = Mapping[str, Mapping[str, str]]
 
 @dataclass(frozen=True)
 class RunInfo:
-    """`state_classes` maps kind -> state -> class; `paid_states` are the words by which the API says paid."""
+    """`state_classes` maps kind -> state -> class; `paid_states` are words that mean that money was taken."""
 
     timing: Timing = field(default_factory=Timing)
     state_classes: StateClasses = field(default_factory=dict)
@@ -28,12 +28,23 @@ class RunInfo:
 
     def said_class(self, op_kind: str, said: object) -> str | None:
         """The class of a state that an answer of the API named: an order's word, else a payment's."""
-        if not isinstance(said, str):
-            return None
-        if said in self.paid_states:
-            return "paid"
         kinds = ("order",) if op_kind in ("create", "read", "final") else ("order", "payment")
-        return next((found for kind in kinds if (found := self.class_of(kind, said))), None)
+        found = next((found for kind in kinds if (found := self.class_of(kind, said))), None)
+        return "paid" if found is None and self._may_be_paid(said) else found
+
+    def said_paid(self, op_kind: str, status: object, said: object) -> bool:
+        """Whether an ok answer said that the money was taken.
+
+        200 to a payment is the contract's word for captured, unless its body names a state that is
+        known and does not belong to a payment that was made (then it is no more than accepted).
+        """
+        class_ = self.said_class(op_kind, said)
+        if class_ == "paid":
+            return True
+        return op_kind == "pay" and status == 200 and (class_ is None or self._may_be_paid(said))
+
+    def _may_be_paid(self, said: object) -> bool:
+        return isinstance(said, str) and said in self.paid_states
 
 
 def read_run_info(run: RunFolder) -> RunInfo:

@@ -67,7 +67,8 @@ OP = Table(
         err text transport error: timeout, refused, reset, eof, stopped
         code text error code in the body
         said text the order's or payment's state in the answer
-        said_class text that state's class by run.json's paid_states and state_classes; null = not mapped
+        said_class text that state's class by run.json's state_classes; null = not mapped
+        said_paid bool! the answer said that the money was taken: its state is of class paid, or is unmapped and one of paid_states, or it is 200 to a payment and names no known state that says otherwise
         said_amount int minor units, in the answer
         said_currency text in the answer
         said_version int in the answer
@@ -88,7 +89,6 @@ PSP_EFFECT = Table(
         psp text! which PSP
         pi text the PSP's object
         token int harness token; null = not one of ours
-        token_wire text the token as it came
         kind text! auth, capture, release, expire, refund, chargeback or decline
         by_psp bool! the PSP's own doing, nobody asked for it
         status text! done, pending or failed

@@ -25,7 +25,7 @@ events AS (
   UNION ALL
   SELECT w.intent, e.pi, e.t_ns, 'psp', 'eff' || e.eff, e.kind,
     concat('PSP ', e.kind, ' ', e.amount, ' ', e.currency, CASE WHEN e.status <> 'done' THEN ' ' || e.status END,
-      ' on ' || e.pi, ' token ' || coalesce(e.token::VARCHAR, e.token_wire), CASE WHEN e.by_psp THEN ', by itself' END)
+      ' on ' || e.pi, ' token ' || e.token, CASE WHEN e.by_psp THEN ', by itself' END)
   FROM psp_effect AS e JOIN root AS w ON w.root = coalesce(e.pi, 'eff' || e.eff)
   UNION ALL
   SELECT intent, NULL, read_ns, 'target', concat('fact:', kind, ':', ref, '@', snap), 'fact',

@@ -27,7 +27,7 @@ def judge_invariants(
     """Results of a folded run, one per invariant, in catalogue order; all invariants for `ids` None.
 
     Never raises for what stands in the run folder: a crash of the checker is inconclusive
-    `checker_crashed`, an overrun `wall_limit`. Raises UsageError for an unknown id.
+    `checker_crashed`, and so is an overrun. Raises UsageError for an unknown id.
     """
     invariants = chosen(ids)
     command = [sys.executable, "-P", "-m", "paydrill.invariants.child", str(run.path.resolve())]
@@ -41,7 +41,7 @@ def _run(command: list[str], wall_limit_s: float) -> tuple[bytes, str, str]:
     try:
         done = subprocess.run(command, capture_output=True, timeout=wall_limit_s, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired as overrun:
-        return overrun.stdout or b"", "wall_limit", f"not judged within {wall_limit_s:g} s"
+        return overrun.stdout or b"", "checker_crashed", f"not judged within the limit of {wall_limit_s:g} s"
     last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
     ending = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
     return done.stdout, "checker_crashed", f"the judging process ended with {ending}: {''.join(last)}"

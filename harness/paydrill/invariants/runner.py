@@ -83,7 +83,7 @@ def judge_one(
         return inconclusive(invariant, "checker_crashed", f"not run: {'; '.join(problems)}")
     count = _count(connection, invariant)
     if not count.whole:
-        return inconclusive(invariant, "population", _population_text(count))
+        return inconclusive(invariant, "population_mismatch", _population_text(count))
     if count.examined == 0:
         return _result(invariant, "not_examined", 0, "no_subject: the drill held nothing that it could judge")
     return _judged(connection, invariant, count, given)
@@ -111,9 +111,8 @@ def _judged(
         return _result(invariant, "inconclusive", count.examined, f"undecided: {why}; {compared}")
     torn = [f"{name} ({given[name].error})" for name in invariant.needs if not given[name].complete]
     if torn:
-        return _result(
-            invariant, "inconclusive", count.examined, f"incomplete: {', '.join(torn)}; {compared}"
-        )
+        why = f"undecided: nothing was broken, but not all was read: {', '.join(torn)}; {compared}"
+        return _result(invariant, "inconclusive", count.examined, why)
     return _result(invariant, "pass", count.examined, compared)
 
 
