@@ -155,7 +155,8 @@ Conductor = Callable[["Stack", Callable[[], bool]], None]
 
 
 class Backend(Protocol):
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def missing(self) -> list[str]:
         """What this machine lacks to run it, a sentence each; empty when it can run."""
