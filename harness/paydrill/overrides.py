@@ -59,20 +59,11 @@ def _keys(path: str) -> list[str | int] | None:
 def _value(text: str, at: Place, mistakes: Mistakes) -> YamlNode | None:
     """A plain text is one value, `>= 0.9` too; brackets, braces and quotes are read as YAML."""
     if text[:1] in ("[", "{", "'", '"'):
-        before = len(mistakes.problems)
-        node = parse_yaml(text.encode("utf-8", "replace"), at.file, mistakes)
-        for index in range(before, len(mistakes.problems)):
-            mistakes.problems[index] = _moved(mistakes.problems[index], at)
-        return node
+        # Pushed right, so that columns are those of the option.
+        return parse_yaml((" " * (at.column - 1) + text).encode("utf-8", "replace"), at.file, mistakes)
     from paydrill.yaml_tree import plain_value
 
     return YamlScalar(plain_value(text), text, at)
-
-
-def _moved(problem: Any, at: Place) -> Any:
-    import dataclasses
-
-    return dataclasses.replace(problem, line=at.line, column=at.column + problem.column - 1)
 
 
 def _put(

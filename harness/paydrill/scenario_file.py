@@ -173,7 +173,8 @@ class _Reader:
             if self._words.classes is not None and name not in self._words.classes:
                 _unknown_key(section, name, "traffic class", self._words.classes)
             weight = one.number(0, 1_000_000)
-            weights[name] = weight or 0.0
+            if weight is not None:
+                weights[name] = weight
         if section.usable and not any(weights.values()) and len(weights) == len(section.node.entries):
             field.wrong("no traffic class has a weight of more than 0", "{checkout: 1}")
         return weights

@@ -108,14 +108,16 @@ def _near_duration(text: str) -> str:
     match = _LOOSE_NUMBER.search(text[:40])
     if not match:
         return "5s"
-    near = f"{match[1]}{_LOOSE_UNITS.get(match[2].strip().lower(), 's')}"
-    return near if _DURATION.fullmatch(near) else "5s"
+    unit = _LOOSE_UNITS.get(match[2].strip().lower(), "s")
+    seconds = min(float(match[1]) * _SECONDS[unit], MAX_DURATION_S)
+    return f"{round(seconds / _SECONDS[unit], 3):.12g}{unit}"
 
 
 def _near_rate(text: str) -> str:
     match = _LOOSE_NUMBER.search(text[:40])
-    if not match or float(match[1]) == 0:
+    if not match or float(match[1]) < 0.001:
         return "40/s"
-    unit = match[2].strip().lower().removeprefix("/").removeprefix("per").strip()
-    minute = unit in ("m", "min", "minute", "rpm")
-    return f"{match[1]}/{'m' if minute else 's'}"
+    word = match[2].strip().lower().removeprefix("/").removeprefix("per").strip()
+    unit = "m" if word in ("m", "min", "minute", "rpm") else "s"
+    number = min(float(match[1]), MAX_RATE_PER_S * _SECONDS[unit])
+    return f"{round(number, 3):.10g}/{unit}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from paydrill.cli.output import print_json, print_lines
+from paydrill.faults import known
 from paydrill.plan import Plan, PlannedFault
 from paydrill.request import DrillRequest
 from paydrill.units import format_rate, format_seconds
@@ -80,7 +81,8 @@ def _fault_action(fault: PlannedFault) -> dict[str, Any]:
         f"{name} {value}" for name, value in fault.fields.items() if name not in ("edge", "node")
     )
     where = ", ".join(fault.places) + (f" ({fields})" if fields else "")
-    undo = f"healed at {format_seconds(fault.end_s)}, and its state read back; at once on any error or stop"
+    undone = getattr(known().get(fault.name), "undo", "healed")
+    undo = f"{undone} at {format_seconds(fault.end_s)}, and its state read back; at once on any error or stop"
     return _action(fault.at_s, fault.name, where, undo)
 
 

@@ -40,3 +40,13 @@ def load_scenario_file(path: Path, topology: Topology | None, overrides: Sequenc
         windows=tuple(WINDOWS),
         overrides=overrides,
     )
+
+
+def scenario_schema() -> str:
+    """The text of docs/scenario.schema.json."""
+    from paydrill import faults
+    from paydrill.guards.window_counts import WINDOWS
+    from paydrill.load import classes
+    from paydrill.scenario_schema import schema_text
+
+    return schema_text(faults.known(), tuple(classes.known()), invariant_ids(), tuple(WINDOWS))

@@ -1,0 +1,128 @@
+"""JSON Schema of scenario files, for editors: made from the same words that the reader checks against.
+
+`docs/scenario.schema.json` is this text; a test fails when it is stale. Draft 7, because that is what
+editors' YAML servers read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import fields
+from typing import Any
+
+import orjson
+
+from paydrill.fault_fields import FieldSpec, specs_of
+from paydrill.faults import Fault
+from paydrill.scenario_file import LANGUAGES, PSP_ANSWERS, PSP_WEBHOOKS, SLOS
+from paydrill.target import Timing
+
+NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
+DURATION = r"^\d+(\.\d+)?(ms|s|m|h)$"
+RATE = r"^\d+(\.\d+)?/(s|m|h)$"
+BOUND = r"^\s*(>=|<=|>|<)\s*\d+(\.\d+)?\s*$"
+
+
+def schema_text(
+    faults: Mapping[str, type[Fault]],
+    classes: Collection[str],
+    invariants: Collection[str],
+    windows: Collection[str],
+) -> str:
+    """The schema as indented JSON with a newline at its end."""
+    document = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "A paydrill scenario",
+        "description": "Load, a timeline of faults and what is expected. See docs/scenarios.md.",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["name", "title", "why", "load"],
+        "properties": {
+            "name": {"type": "string", "pattern": NAME, "description": "Part of the run folder's name."},
+            "title": _title(),
+            "why": {"type": "string", "minLength": 1, "description": "One sentence: what could go wrong."},
+            "target": {"type": "string", "pattern": NAME},
+            "topology": {"type": "string", "pattern": NAME},
+            "load": _load(classes),
+            "psp": _shares((*PSP_ANSWERS, *PSP_WEBHOOKS)),
+            "timeline": {
+                "type": "array",
+                "items": {"oneOf": [_step(name, faults[name]) for name in sorted(faults)]},
+            },
+            "expect": _expect(invariants, windows),
+            "timing": _section({field.name: {"type": "number", "minimum": 0} for field in fields(Timing)}),
+        },
+    }
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def _section(properties: Mapping[str, Any], required: Collection[str] = ()) -> dict[str, Any]:
+    section = {"type": "object", "additionalProperties": False, "properties": dict(properties)}
+    return {**section, "required": list(required)} if required else section
+
+
+def _title() -> dict[str, Any]:
+    by_language = _section({language: {"type": "string", "minLength": 1} for language in LANGUAGES})
+    return {"anyOf": [{"type": "string", "minLength": 1}, {**by_language, "minProperties": 1}]}
+
+
+def _load(classes: Collection[str]) -> dict[str, Any]:
+    properties = {
+        "rate": {"type": "string", "pattern": RATE, "description": "Arrivals of the whole mix: 40/s, 600/m."},
+        "duration": {"type": "string", "pattern": DURATION},
+        "mix": {
+            **_section({name: {"type": "number", "minimum": 0} for name in sorted(classes)}),
+            "minProperties": 1,
+            "description": "Traffic classes and their weights.",
+        },
+        "max_in_flight": {"type": "integer", "minimum": 1, "description": "More are dropped, and counted."},
+    }
+    return _section(properties, ("rate", "duration", "mix"))
+
+
+def _shares(names: Collection[str]) -> dict[str, Any]:
+    section = _section({name: {"type": "number", "minimum": 0, "maximum": 1} for name in names})
+    return {**section, "description": "PSP behaviours and their shares of the operations."}
+
+
+def _step(name: str, fault: type[Fault]) -> dict[str, Any]:
+    specs = specs_of(fault)
+    properties = {
+        "at": {"type": "string", "pattern": DURATION, "description": "After the load began."},
+        "for": {"type": "string", "pattern": DURATION},
+        "fault": {"const": name},
+        **{spec.key: _value(spec) for spec in specs},
+    }
+    required = ("at", "for", "fault", *(spec.key for spec in specs if spec.required))
+    return {"title": name, "description": fault.summary, **_section(properties, required)}
+
+
+def _value(spec: FieldSpec) -> dict[str, Any]:
+    values: Mapping[str, dict[str, Any]] = {
+        "whole": {"type": "integer", "minimum": 0},
+        "number": {"type": "number", "minimum": 0, "maximum": spec.most},
+        "text": {"type": "string", "minLength": 1},
+        "truth": {"type": "boolean"},
+        "choice": {"enum": list(spec.choices)},
+        "rate": {"type": "string", "pattern": RATE},
+    }
+    default = {} if spec.required or spec.default is None else {"default": spec.default}
+    return {**values[spec.kind], **default}
+
+
+def _expect(invariants: Collection[str], windows: Collection[str]) -> dict[str, Any]:
+    chosen = {"type": "array", "items": {"enum": sorted(invariants)}, "uniqueItems": True}
+    window = _section(
+        {"name": {"enum": sorted(windows)}, "at_least": {"type": "integer", "minimum": 1}},
+        ("name", "at_least"),
+    )
+    count = {"type": "integer", "minimum": 0}
+    return _section(
+        {
+            "invariants": {"anyOf": [{"const": "all"}, chosen]},
+            "slo": _section({name: {"type": "string", "pattern": BOUND} for name in SLOS}),
+            "windows": {"type": "array", "items": window},
+            "min_ok": count,
+            "min_ops_in_fault": count,
+        }
+    )
