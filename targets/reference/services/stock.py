@@ -36,16 +36,20 @@ async def reserve_again(tx: Connection, order_id: str) -> None:
 
 async def sell(tx: Connection, order_id: str) -> None:
     """The order is paid: what was reserved for it is sold."""
-    await _move(tx, order_id, "reserved = reserved - i.qty, sold = sold + i.qty")
+    if await _let_go(tx, order_id):
+        await _move(tx, order_id, "reserved = reserved - i.qty, sold = sold + i.qty")
 
 
 async def release(tx: Connection, order_id: str) -> None:
     """The order will not be paid, or not by this attempt: back to the shelf, once."""
-    held = await tx.fetchval(
-        "UPDATE orders SET stock_held = false WHERE id = $1 AND stock_held RETURNING true", order_id
-    )
-    if held:
+    if await _let_go(tx, order_id):
         await _move(tx, order_id, "reserved = reserved - i.qty, available = available + i.qty")
+
+
+async def _let_go(tx: Connection, order_id: str) -> bool:
+    """Whether the order still held its stock; it does not any more."""
+    held = "UPDATE orders SET stock_held = false WHERE id = $1 AND stock_held RETURNING true"
+    return bool(await tx.fetchval(held, order_id))
 
 
 async def _move(tx: Connection, order_id: str, change: str) -> None:
