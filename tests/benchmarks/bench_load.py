@@ -140,11 +140,8 @@ def measure(
 
 def p99_beside_truth(rows: list[dict[str, Any]], stall: tuple[int, int]) -> dict[str, float]:
     """First operations from their due times; the truth waits exactly until the stall is over."""
-    first: dict[int, dict[str, Any]] = {}
-    for row in rows:
-        if row["kind"] == "invoke":
-            first.setdefault(row["intent"], row)
-    due = {row["op"]: row["due"] for row in first.values()}
+    arrivals = {row["due"] for row in rows if row["kind"] == "intent"}
+    due = {row["op"]: row["due"] for row in rows if row["kind"] == "invoke" and row["due"] in arrivals}
     returned = {row["op"]: row["t"] for row in rows if row["kind"] == "return"}
     seen = sorted(returned[op] - due[op] for op in due)
     truth = sorted(max(0, stall[1] - at) if at >= stall[0] else 0 for at in due.values())

@@ -220,6 +220,13 @@ def test_traffic_of_every_class_runs_side_by_side(harness, shop):
     paid = {row["intent"]: row["amount"] for row in history.of("invoke", op_kind="pay")}
     assert all(0 < row["amount"] <= paid[row["intent"]] for row in history.of("invoke", op_kind="refund"))
     assert kinds["final"] == len(shop.orders)
+    # Who comes back to look is written down at the intent that placed the order.
+    visitors = {row["intent"] for row in history.of("intent", cls="read")}
+    looks = history.of("invoke", op_kind="read")
+    assert not visitors & {row["intent"] for row in looks}
+    assert len(looks) == by_class["checkout"] + 2 * by_class["refund"] + by_class["cancel"] + by_class["read"]
+    customers = {row["intent"]: row["customer"] for row in history.of("intent")}
+    assert all(row["caller"] == customers[row["intent"]] for row in looks)
 
 
 def test_final_reads_go_on_until_every_order_has_a_definite_answer(harness, shop):
@@ -242,7 +249,9 @@ def test_final_reads_go_on_until_every_order_has_a_definite_answer(harness, shop
     # Orders, and the creates of those who gave up: "cut" answered without placing an order.
     assert found.asked == found.definite == len(history.of("intent")) > len(shop.orders)
     finals = history.of("invoke", op_kind="final")
-    assert len(finals) == 2 * found.asked
+    searches = [row for row in history.of("invoke", op_kind="read") if row["order_ref"] is None]
+    assert len(finals) == 2 * len(shop.orders)
+    assert len(searches) == 2 * (found.asked - len(shop.orders)) > 0
     assert all(row["strong"] for row in finals)
     returned = history.returns()
     answers = {row["order_ref"]: returned[row["op"]] for row in finals}
@@ -265,7 +274,7 @@ def test_an_order_behind_a_lost_create_is_found_and_read(harness, shop):
     history = read(harness)
     finals = history.of("invoke", op_kind="final")
     assert len(shop.orders) >= 5
-    assert {row["order_ref"] for row in finals} == {None, *shop.orders}
+    assert {row["order_ref"] for row in finals} == set(shop.orders)
     assert {row["outcome"] for row in history.of("done")} == {"info"}
 
 

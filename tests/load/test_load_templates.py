@@ -15,7 +15,7 @@ from paydrill.target import Request
 @pytest.fixture
 def intent():
     shelves = Shelves(read_products([{"sku": "tea", "unit_price": 435, "currency": "EUR"}]))
-    intent = IntentMaker(1, {"checkout": 1}, shelves, customers(1, 3)).make(0, 0)
+    intent = IntentMaker(1, {"checkout": 1}, ["checkout"], shelves, customers(1, 3)).make(0, 0)
     intent.order_ref = "o/1?x"
     return intent
 

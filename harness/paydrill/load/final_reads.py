@@ -11,6 +11,7 @@ from paydrill.load.answers import Result
 from paydrill.load.history import HistoryClosed
 from paydrill.load.intents import Intent
 from paydrill.load.operations import Shop, Wire, perform, seconds_ns
+from paydrill.load.orders import KnownOrder
 from paydrill.load.templates import Op
 
 FIRST_WAIT_S = 0.2
@@ -20,18 +21,10 @@ GONE = (404, 410)
 
 @dataclass(frozen=True, slots=True)
 class FinalReads:
-    """`asked` orders and lost creates were looked for; `definite` of them were answered in time."""
+    """`asked` orders and unanswered creates were looked for; `definite` of them were answered in time."""
 
     asked: int
     definite: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """`order_ref` None: what came of a create that was never answered?"""
-
-    intent: Intent
-    order_ref: str | None
 
 
 class FinalReader:
@@ -40,7 +33,7 @@ class FinalReader:
     def __init__(self, shop: Shop, wires: Sequence[Wire]) -> None:
         self._shop = shop
         self._wires = wires
-        self._left: deque[_Question] = deque()
+        self._left: deque[Intent] = deque()
         self._asked = 0
         self._definite = 0
 
@@ -48,9 +41,9 @@ class FinalReader:
         """Returns when every question has a definite answer, or the time is over."""
         until_ns = self._shop.pace.now_ns() + seconds_ns(timeout_s)
         orders = self._shop.orders
-        self._left.extend(_Question(known.intent, known.order_ref) for known in orders.known())
+        self._left.extend(known.as_intent() for known in orders.known())
         if self._shop.offers("find"):
-            self._left.extend(_Question(intent, None) for intent in orders.unheard())
+            self._left.extend(orders.unheard())
         self._shop.pace.together([partial(self._work, wire, until_ns) for wire in self._wires])
         return FinalReads(self._asked, self._definite)
 
@@ -65,28 +58,31 @@ class FinalReader:
                 return
             self._definite += is_definite
 
-    def _ask(self, wire: Wire, question: _Question, until_ns: int) -> bool:
+    def _ask(self, wire: Wire, intent: Intent, until_ns: int) -> bool:
+        """Ask until the answer is definite. An intent without an order asks what came of its create."""
         wait_s = FIRST_WAIT_S
         while (left_ns := until_ns - self._shop.pace.now_ns()) > 0:
-            result = self._once(wire, question, left_ns / 1e9)
+            timeout_s = min(self._shop.timeout_s, left_ns / 1e9)
+            if intent.order_ref is None:
+                result = self._do("find", "read", wire, intent, timeout_s)
+                found = result.facts.order_ref
+                if result.outcome == "ok" and found is not None:
+                    self._left.append(KnownOrder(intent, found).as_intent())
+            else:
+                result = self._do(self._look, "final", wire, intent, timeout_s)
             if self._is_definite(result):
-                self._follow(question, result)
                 return True
             self._shop.pace.sleep_until(min(until_ns, self._shop.pace.now_ns() + seconds_ns(wait_s)))
             wait_s = min(LONGEST_WAIT_S, wait_s * 2)
         return False
 
-    def _follow(self, question: _Question, result: Result) -> None:
-        """A lost create that left an order behind: that order is read like all others."""
-        if question.order_ref is None and result.facts.order_ref is not None:
-            self._left.append(_Question(question.intent, result.facts.order_ref))
+    @property
+    def _look(self) -> str:
+        return "final" if self._shop.offers("final") else "read"
 
-    def _once(self, wire: Wire, question: _Question, left_s: float) -> Result:
-        question.intent.order_ref = question.order_ref
-        kind = "find" if question.order_ref is None else "final" if self._shop.offers("final") else "read"
-        op = Op(kind, f"{question.intent.client_ref}-final-1")
-        timeout_s = min(self._shop.timeout_s, left_s)
-        return perform(self._shop, wire, question.intent, op, op_kind="final", timeout_s=timeout_s)
+    def _do(self, request: str, op_kind: str, wire: Wire, intent: Intent, timeout_s: float) -> Result:
+        op = Op(request, f"{intent.client_ref}-{op_kind}-1")
+        return perform(self._shop, wire, intent, op, op_kind=op_kind, timeout_s=timeout_s)
 
     @staticmethod
     def _is_definite(result: Result) -> bool:

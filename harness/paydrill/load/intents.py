@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
@@ -52,14 +52,23 @@ def wire_token(token: int) -> str:
 
 
 class IntentMaker:
-    """Makes the n-th intent of a run; what it wants depends on the seed and n alone."""
+    """Makes the n-th intent of a run; what it wants depends on the seed and n alone.
+
+    buyers: the traffic classes that place an order; all others have an empty cart
+    """
 
     def __init__(
-        self, seed: int, mix: Mapping[str, float], shelves: Shelves, people: tuple[Customer, ...]
+        self,
+        seed: int,
+        mix: Mapping[str, float],
+        buyers: Collection[str],
+        shelves: Shelves,
+        people: tuple[Customer, ...],
     ) -> None:
         self._seed = seed
         self._classes = sorted(name for name, weight in mix.items() if weight > 0)
         self._weights = list(accumulate(mix[name] for name in self._classes))
+        self._buyers = frozenset(buyers)
         self._shelves = shelves
         self._people = people
 
@@ -69,13 +78,14 @@ class IntentMaker:
         cls = random.choices(self._classes, cum_weights=self._weights)[0]
         person = random.choice(self._people)
         cart = self._shelves.cart(random)
+        buys = cls in self._buyers
         return Intent(
             id=index + 1,
             cls=cls,
             person=person,
             client_ref=f"cart-{self._seed}-{index + 1}",
-            items=cart.items,
-            amount=cart.amount,
+            items=cart.items if buys else [],
+            amount=cart.amount if buys else 0,
             currency=cart.currency,
             due_ns=due_ns,
             policy=draw_policy(random),

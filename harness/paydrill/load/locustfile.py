@@ -114,7 +114,8 @@ def build(setup: LoadSetup) -> tuple[Pacer, FinalReader]:
     known = classes.known()
     requests = compile_requests(setup.client)
     shelves = Shelves(read_products(setup.catalogue))
-    maker = IntentMaker(setup.seed, setup.plan.mix, shelves, customers(setup.seed))
+    buyers = [name for name, traffic in known.items() if "create" in traffic.needs]
+    maker = IntentMaker(setup.seed, setup.plan.mix, buyers, shelves, customers(setup.seed))
     offsets = arrivals(setup.plan.segments, setup.seed)
     history = History(Path(setup.history), setup.edge, broken=die)
     history.start({"locust": locust.__version__, "geventhttpclient": geventhttpclient.__version__})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paydrill.load.intents import Intent
 
@@ -14,6 +14,10 @@ class KnownOrder:
 
     intent: Intent
     order_ref: str
+
+    def as_intent(self) -> Intent:
+        """The intent, with this very order as its order (a faulty target may have made it several)."""
+        return replace(self.intent, order_ref=self.order_ref)
 
 
 class Orders:

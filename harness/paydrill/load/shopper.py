@@ -104,11 +104,16 @@ class Shopper:
         """Look at the order, once."""
         return self._once(self._op("read"))
 
-    def visit(self, order: KnownOrder) -> None:
-        """Become the customer of an order placed before in this run; before the first request only."""
+    def visit(self, order: KnownOrder) -> Result:
+        """Come back as the customer of an order placed before in this run, and look at it, once.
+
+        In the history the look belongs to the intent that placed the order.
+        """
         self.intent.person = order.intent.person
-        self.intent.order_ref = order.order_ref
-        self.intent.items, self.intent.amount = [], 0
+        self.announce()
+        placed = order.as_intent()
+        op = Op("read", f"{self.intent.client_ref}-read-1")
+        return perform(self.shop, self._wire, placed, op, due_ns=self.intent.due_ns)
 
     def await_any_order(self) -> KnownOrder | None:
         """An order acknowledged so far in this run; waits for the first one, at most until the horizon."""

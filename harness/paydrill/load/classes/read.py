@@ -20,8 +20,7 @@ class Read:
         order = shopper.await_any_order()
         if order is None:
             return "info"
-        shopper.visit(order)
-        return shopper.read().outcome
+        return shopper.visit(order).outcome
 
 
 TRAFFIC = Read()
