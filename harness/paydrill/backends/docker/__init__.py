@@ -3,6 +3,5 @@
 from __future__ import annotations
 
 from paydrill.backends.docker.backend import DockerBackend
-from paydrill.backends.docker.sweep import sweep
 
-__all__ = ["DockerBackend", "sweep"]
+__all__ = ["DockerBackend"]

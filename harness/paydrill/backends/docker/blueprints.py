@@ -25,19 +25,21 @@ _PYTHON = "/usr/bin/python3"
 
 @dataclass(frozen=True)
 class Drafter:
-    """Draws the blueprints of one run. `marks` are its labels."""
+    """Draws the blueprints of one run. `marks` are its labels, `source` a readable copy of the target's."""
 
     setup: StackSetup
     addresses: Addresses
     images: Images
     files: RunFiles
     marks: Mapping[str, str]
+    source: Path
 
     def toxiproxy(self) -> Blueprint:
         """It may reach what its edges lead to; its API is the host's alone, its edges their clients' and the host's."""
         edges = self.addresses.edges()
         config = self.files.data(TOXIPROXY) / "edges.json"
         config.write_bytes(server.config(edges))
+        self.files.user.give(config)
         host = self.addresses.gateway
         into = [fence.Entry(host, TOXIPROXY_API_PORT)]
         for edge in self.setup.topology.edges:
@@ -65,7 +67,9 @@ class Drafter:
             address=self.addresses.listen(node).host,
             fence_text=self._fence(node, dialled_by(self.setup, self.addresses, node)),
             writable={PSP_FOLDER: folder},
-            read_only={f"{_HARNESS}/paydrill": Path(paydrill.__file__).parent},
+            read_only={
+                f"{_HARNESS}/paydrill": self.files.readable(Path(paydrill.__file__).parent, "harness")
+            },
         )
 
     def node(self, plan: NodePlan) -> Blueprint:
@@ -79,7 +83,7 @@ class Drafter:
             address=plan.listen.host,
             fence_text=self._fence(plan.node, plan.may_dial),
             writable={DATA: data},
-            read_only={SOURCE: self.setup.source.resolve()},
+            read_only={SOURCE: self.source},
             working_dir=SOURCE if plan.runtime == "python" else DATA,
             # SIGTERM would make PostgreSQL wait for every client to leave.
             stop_signal="SIGINT" if plan.runtime == "postgres" else "SIGTERM",

@@ -89,6 +89,7 @@ def _make(plan: NodePlan, image: str, database: str, files: RunFiles, template: 
     scratch = files.data(name)
     for file, text in plan.files.items():
         (scratch / file).write_text(text, encoding="utf-8")
+    files.user.give(scratch)
     blueprint = container.Blueprint(
         name=labels.container_name(files.run_id, name),
         host="template",

@@ -18,6 +18,9 @@ PREFIX = "paydrill-docker-"
 UID_FOR_ROOT = 60000
 
 
+_NOT_SOURCE = shutil.ignore_patterns("__pycache__", ".git", ".venv", "*.pyc")
+
+
 @dataclass(frozen=True)
 class User:
     """Who the processes in containers are, on this machine too: their files must be ours to read."""
@@ -32,9 +35,10 @@ class User:
         return User(os.getuid(), os.getgid())
 
     def give(self, path: Path) -> None:
-        """Make a file or folder theirs; only root can and needs to."""
+        """Make a file, or a folder and all in it, theirs; only root can and needs to."""
         if os.getuid() == 0:
-            os.chown(path, self.uid, self.gid)
+            for one in (path, *path.rglob("*")):
+                os.chown(one, self.uid, self.gid, follow_symlinks=False)
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,18 @@ class RunFiles:
         # A file cannot be mounted into a read-only folder unless there is one to mount over.
         (folder / "log").touch()
         return folder
+
+    def readable(self, source: Path, name: str) -> Path:
+        """A copy of a source folder that every user can read, whatever the umask of its maker was."""
+        copy = self.folder / "sources" / name
+        shutil.copytree(source, copy, symlinks=True, ignore=_NOT_SOURCE)
+        for folder, _, files in os.walk(copy):
+            os.chmod(folder, 0o755)
+            for file in files:
+                path = Path(folder, file)
+                if not path.is_symlink():
+                    path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+        return copy
 
     def log(self, node: str) -> Path:
         """The node's log; whoever writes there does so through a descriptor opened as root."""

@@ -46,7 +46,8 @@ def running(setup: StackSetup, images: Images) -> Iterator[DockerStack]:
         undo.callback(_remove_network, setup.run_id)
         block = network.create(engine.client(), setup.run_id, marks)
         addresses = Addresses(block, setup.topology, setup.target)
-        stack = _started(setup, Drafter(setup, addresses, images, files, marks), undo)
+        source = files.readable(setup.source, "target")
+        stack = _started(setup, Drafter(setup, addresses, images, files, marks, source), undo)
         stack.wait_healthy(setup.topology.nodes, HEALTHY_WITHIN_S)
         yield stack
 
@@ -80,6 +81,7 @@ def _nodes(plans: Sequence[NodePlan]) -> list[Node]:
 def _with_files(drafter: Drafter, plan: NodePlan) -> Blueprint:
     folder = drafter.files.data(plan.node.name)
     write_files(plan, folder)
+    drafter.files.user.give(folder)
     return drafter.node(plan)
 
 
