@@ -9,8 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
+import paydrill
 from paydrill.errors import UsageError
 from paydrill.guards import codes, run_guards
 from paydrill.guards.counting import ops_during
@@ -26,6 +28,8 @@ from paydrill.verdict import FaultResult, InvariantResult, LoadResult, Reason, R
 from paydrill.verdict_file import read_verdict, to_bytes, write_atomic
 
 WALL_LIMIT_S = 120.0
+FOLDED = "folded-by"
+"""In `evidence/`: written last, holds the version that folded it."""
 NO_RESULTS: tuple[InvariantResult, ...] = ()
 NO_SLOS: tuple[SloResult, ...] = ()
 Part = TypeVar("Part")
@@ -79,10 +83,21 @@ def _invariants(run: RunFolder, facts: RunFacts, wall_limit_s: float) -> tuple[I
     from paydrill.evidence.fold import fold
     from paydrill.invariants.child import judge_invariants
 
-    # What a crash left of an earlier fold may be half of it; the raw files are the truth.
-    if run.histories() or run.psp_journal.exists() or not run.evidence.exists():
+    marker = run.evidence / FOLDED
+    raw_is_there = bool(run.histories()) or run.psp_journal.exists() or not run.evidence.exists()
+    # Without its marker, evidence may be what a crash left of folding, or of another version.
+    if raw_is_there and _read_or_empty(marker) != paydrill.__version__:
+        marker.unlink(missing_ok=True)
         fold(run)
+        write_atomic(marker, paydrill.__version__.encode())
     return tuple(judge_invariants(run, facts.expect.invariants, wall_limit_s))
+
+
+def _read_or_empty(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _tried(what: str, part: Callable[[], Part], otherwise: Part, crashes: list[Reason]) -> Part:

@@ -169,6 +169,15 @@ class Capture(NamedTuple):
     delivered: bool
 
 
+class ReadingFact(NamedTuple):
+    """One try to read a table of the suspect."""
+
+    table: str
+    snap: int
+    complete: bool
+    error: str
+
+
 class PspCall(NamedTuple):
     """A request at the PSP that may be about a payment."""
 
@@ -209,8 +218,8 @@ class RunInfo:
     command_ns: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    facts_offered: tuple[str, ...] = ()
     planned_load_s: float | None = None
-    planned_rate_per_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -224,6 +233,7 @@ class RunFacts:
     timeline: Timeline
     faults: tuple[FaultFact, ...]
     psp: Psp
+    readings: tuple[ReadingFact, ...] = ()
     results: tuple[InvariantResult, ...] = ()
 
     @property

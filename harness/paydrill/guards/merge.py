@@ -85,10 +85,14 @@ def _undecided_slos(slos: Iterable[SloResult]) -> Iterator[Reason]:
             yield Reason(codes.UNDECIDED, f"{slo.name} ({slo.bound}) could not be measured")
 
 
+ALIASES = {"population": codes.POPULATION_MISMATCH, "wall_limit": codes.CHECKER_CRASHED}
+"""Words of the invariants' runner that are narrower than a reason code."""
+
+
 def code_in(detail: str) -> str:
     """The reason code that a detail begins with (`population_mismatch: …`), else undecided."""
     word = detail.partition(":")[0].strip()
-    return word if word in codes.KNOWN else codes.UNDECIDED
+    return ALIASES.get(word, word if word in codes.KNOWN else codes.UNDECIDED)
 
 
 def _each_once(reasons: Iterable[Reason]) -> tuple[Reason, ...]:

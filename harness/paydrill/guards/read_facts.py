@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from paydrill.guards.facts import RunFacts
-from paydrill.guards.lines import json_object
+from paydrill.guards.facts import ReadingFact, RunFacts
+from paydrill.guards.lines import LineCount, boolean, integer, json_lines, json_object, mapping, text
 from paydrill.guards.read_history import read_history
 from paydrill.guards.read_info import read_expect, read_info, read_scenario, read_timing
 from paydrill.guards.read_psp import read_psp
@@ -24,4 +24,18 @@ def read_facts(run: RunFolder) -> RunFacts:
         timeline=timeline,
         faults=faults,
         psp=read_psp(run.psp_journal, freeze_n),
+        readings=_readings(run),
     )
+
+
+def _readings(run: RunFolder) -> tuple[ReadingFact, ...]:
+    """The first line of each `readings/*.ndjson` says what was tried to be read."""
+    heads = []
+    for path in sorted(run.readings.glob("*.ndjson")):
+        first = next(json_lines(path, LineCount()), {})
+        head = mapping(first, "reading")
+        complete = boolean(head, "complete") is True
+        heads.append(
+            ReadingFact(text(head, "table"), integer(head, "snap") or 0, complete, text(head, "error"))
+        )
+    return tuple(heads)

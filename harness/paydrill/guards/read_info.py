@@ -17,8 +17,7 @@ from paydrill.yaml_source import Mistakes, YamlList, YamlMap, YamlNode, parse_ya
 
 def read_info(run: RunFolder, meta: Line, plan: Line, scenario: Line) -> RunInfo:
     """`meta` is run.json. The folder's own name stands in for a run id that is not there."""
-    load = mapping(plan, "load")
-    segments = rows(load, "segments")
+    segments = rows(mapping(plan, "load"), "segments")
     ends = [end for row in segments if (end := number(row, "end_s")) is not None]
     return RunInfo(
         run=text(meta, "run") or text(meta, "run_id") or run.path.resolve().name,
@@ -36,8 +35,8 @@ def read_info(run: RunFolder, meta: Line, plan: Line, scenario: Line) -> RunInfo
         command_ns=integer(meta, "command_t_ns"),
         versions=_versions(mapping(meta, "versions")),
         warnings=texts(meta, "warnings"),
+        facts_offered=texts(meta, "facts_offered"),
         planned_load_s=max(ends, default=None),
-        planned_rate_per_s=number(segments[0], "rate_per_s") if segments else None,
     )
 
 

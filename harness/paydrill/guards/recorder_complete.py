@@ -1,4 +1,4 @@
-"""The client's history has no hole: lines gapless, files closed, counts as the recorder says."""
+"""The plan is there, and the clients' history has no hole: gapless, closed, counts as the recorder says."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ def check(facts: RunFacts) -> GuardResult:
     problems = [f"{file.name}: {problem}" for file in history.files for problem in _problems(file)]
     if not history.files:
         problems.append("there is no history")
+    if facts.info.planned_load_s is None:
+        problems.append("plan.json does not say what was planned")
     if history.duplicate_ids:
         problems.append(f"{history.duplicate_ids} ids of intents or operations occur twice or are unreadable")
     if timeline.bad:
