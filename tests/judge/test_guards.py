@@ -274,19 +274,31 @@ def test_a_drill_without_faults_still_needs_customers(drill, tmp_path):
     assert tripped(guards_of(drill, tmp_path))["load_ran"] == codes.TOO_FEW_OK_BEFORE
 
 
+def nobody(number: str, detail: str) -> InvariantResult:
+    return InvariantResult(number, "name", "not_examined", 0, (), detail)
+
+
+EMPTY_PASS = InvariantResult("I-02", "name", "pass", 0)
 POPULATIONS = [
     ("nothing at all", None, (), True),
-    ("an empty pass under all", None, (*EXAMINED, InvariantResult("I-02", "b", "pass", 0)), True),
-    ("not examined under all", None, (*EXAMINED, InvariantResult("I-28", "b", "not_examined", 0)), False),
+    ("an empty pass", None, (*EXAMINED, EMPTY_PASS), True),
+    ("no capture in the whole drill", None, (*EXAMINED, nobody("I-05", "no_subject: nothing")), True),
     (
-        "not examined and named",
-        ("I-01", "I-28"),
-        (*EXAMINED, InvariantResult("I-28", "b", "not_examined", 0)),
-        True,
+        "no subject of a rule that not every drill meets",
+        None,
+        (*EXAMINED, nobody("I-36", "no_subject: x")),
+        False,
     ),
+    (
+        "evidence that the target does not offer",
+        None,
+        (*EXAMINED, nobody("I-04", "not_given: needs x")),
+        False,
+    ),
+    ("the same, but named", ("I-01", "I-04"), (*EXAMINED, nobody("I-04", "not_given: needs x")), True),
     ("named and without a result", ("I-01", "I-02"), EXAMINED, True),
     ("all named examined", ("I-01",), EXAMINED, False),
-    ("all not examined", None, (InvariantResult("I-28", "b", "not_examined", 0),), True),
+    ("nobody examined anything", None, (nobody("I-28", "not_given: needs delivery"),), True),
 ]
 
 

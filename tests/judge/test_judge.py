@@ -185,6 +185,55 @@ def test_a_crash_of_the_invariants_is_a_reason(drill, monkeypatch, tmp_path):
     assert crashed and "out of memory" in crashed[0]["detail"]
 
 
+# -- evidence
+
+
+@pytest.fixture
+def folds(monkeypatch):
+    """Counts the foldings; nothing is judged."""
+    import paydrill.evidence.fold as folding
+    import paydrill.invariants.child as child
+
+    done = []
+
+    def fold(run):
+        run.evidence.mkdir(exist_ok=True)
+        done.append(run.path)
+
+    monkeypatch.setattr(folding, "fold", fold)
+    monkeypatch.setattr(child, "judge_invariants", lambda run, ids, limit: HELD)
+    return done
+
+
+def test_evidence_is_folded_once(drill, folds, tmp_path):
+    run = drill.write(tmp_path / "run")
+    assert judge(run).verdict == "pass"
+    assert judge(run).verdict == "pass"
+    assert len(folds) == 1
+
+
+def test_half_folded_evidence_is_folded_again(drill, folds, tmp_path):
+    run = drill.write(tmp_path / "run")
+    run.evidence.mkdir()
+    (run.evidence / "op.parquet").write_bytes(b"PAR1")
+    judge(run)
+    assert len(folds) == 1
+
+
+def test_evidence_without_the_raw_files_is_left_as_it_is(folds, tmp_path):
+    run = RunFolder(tmp_path)
+    run.evidence.mkdir()
+    judge(run)
+    assert folds == []
+
+
+def test_an_unknown_invariant_is_a_reason(drill, tmp_path):
+    drill.meta["expect"]["invariants"] = ["I-99"]
+    document = judged(drill.write(tmp_path / "run"))
+    assert document["verdict"] == "inconclusive"
+    assert any("I-99" in reason["detail"] for reason in document["reasons"])
+
+
 # -- overhead
 
 
@@ -243,7 +292,7 @@ def test_every_key_is_explained():
 def test_what_is_no_verdict_is_said_to_be_none(text, tmp_path):
     run = RunFolder(tmp_path)
     run.verdict.write_text(text)
-    with pytest.raises(UsageError, match="no verdict here|not a verdict of"):
+    with pytest.raises(UsageError, match=r"no verdict here|not a verdict of"):
         read_verdict(run)
 
 
