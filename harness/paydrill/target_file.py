@@ -73,7 +73,7 @@ class _Reader:
         target = Target(
             name=self._own_name(root),
             title=(title.text(limit=200) if title else None) or "",
-            folder=self._folder,
+            folder=self._folder.resolve(),
             default_topology=self._default_topology(root),
             services=services,
             client=read or Client({}, ()),
@@ -209,7 +209,8 @@ class _Reader:
 def _inside(field: Field, name: str) -> bool:
     pure = PurePosixPath(name)
     if pure.is_absolute() or ".." in pure.parts or "\\" in name or not name.isprintable():
-        field.wrong(f"{shown(name)} is not a path inside the folder", PurePosixPath(name).name or None)
+        near = PurePosixPath(name).name
+        field.wrong(f"{shown(name)} is not a path inside the folder", near if near.strip(".") else None)
         return False
     return True
 

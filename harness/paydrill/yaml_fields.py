@@ -161,9 +161,9 @@ class Field:
         return None
 
     def _near_number(self, *, whole: bool) -> str | None:
-        """The number inside `500ms` or `"500"`."""
+        """The number inside `500ms` or `"500"`; none that would have to be rounded."""
         match = re.search(r"\d{1,15}(\.\d+)?", self.node.text) if isinstance(self.node, YamlScalar) else None
-        return None if match is None else (match[0].partition(".")[0] if whole else match[0])
+        return None if match is None or (whole and match[1]) else match[0]
 
     def _not(self, expected: str, suggestion: str | None = None) -> None:
         self.wrong(f"expected {expected}, got {kind_of(self.node)}", suggestion)
