@@ -104,6 +104,8 @@ def _leave_the_harness(log: Path) -> None:
         os.dup2(source, target)
     os.close(nothing)
     os.close(out)
+    # The harness may have put something else in their place (a test's capture, a progress display).
+    sys.stdout, sys.stderr = os.fdopen(1, "w", 1), os.fdopen(2, "w", 1)
 
 
 def _wait_for_an_end(below: int, lease: int) -> None:

@@ -58,7 +58,9 @@ def minitarget(folder: Path) -> StackSetup:
     source = folder / "source"
     if not source.exists():
         shutil.copytree(FOLDER, source, ignore=shutil.ignore_patterns("__pycache__"))
-    target = Target("mini", "", source, "mini", SERVICES, Client({}, ()), Timing())
+    target = Target(
+        "mini", "", source, "mini", SERVICES, Client({}, ()), Timing(), requirements="requirements.txt"
+    )
     secrets = Secrets("sk_test_mini", "whsec_mini")
     return StackSetup(
         run_id=run_dir.name,

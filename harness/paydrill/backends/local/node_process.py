@@ -45,9 +45,20 @@ class NodeProcess:
         return main if main and processes.is_running(main.pid, main.started) else None
 
     def kill(self) -> None:
-        """SIGKILL to all; returns when none is left. Raises FaultNotApplied after 5 s."""
-        self._until(signal.SIGKILL, lambda found: not found, "does not die")
-        self._reap()
+        """SIGKILL to all; returns when none is left. Raises FaultNotApplied after 5 s.
+
+        A dying process loses its files before it is gone: those that were seen are waited for by pid.
+        """
+        seen: dict[int, str] = {}
+
+        def gone(found: list[processes.ProcessStat]) -> bool:
+            self._reap()
+            return not found and not any(processes.is_running(pid, began) for pid, began in seen.items())
+
+        if self._main is not None:
+            seen[self._main.pid] = self._main.started
+        seen |= {p.pid: p.started for p in self._all()}
+        self._until(signal.SIGKILL, gone, "does not die")
 
     def pause(self) -> None:
         """SIGSTOP to all; returns when all stand still."""
