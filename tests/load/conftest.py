@@ -47,6 +47,7 @@ class Seen:
     key: str | None
     body: dict[str, Any]
     order: str
+    from_port: int = 0
 
 
 Misbehaviour = Callable[[Seen], "str | int | None"]
@@ -75,7 +76,8 @@ class Shop:
             await asyncio.sleep((self.stall[1] - time.monotonic_ns()) / 1e9)
         deed = self.misbehave(seen)
         if isinstance(deed, int) and deed != 202:
-            return web.json_response({"error": {"code": f"code_{deed}"}}, status=deed)
+            elsewhere = {"Location": request.path} if 300 <= deed < 400 else {}
+            return web.json_response({"error": {"code": f"code_{deed}"}}, status=deed, headers=elsewhere)
         if deed == "close":
             assert request.transport is not None
             request.transport.close()
@@ -105,6 +107,7 @@ class Shop:
             request.headers.get("Idempotency-Key"),
             json.loads(text) if text else {},
             order,
+            request.transport.get_extra_info("peername")[1] if request.transport else 0,
         )
         self.seen.append(seen)
         return seen
@@ -164,10 +167,10 @@ def shop() -> Iterator[Shop]:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         shop.port = runner.addresses[0][1]
-        ready.set()
 
     def run() -> None:
         loop.run_until_complete(serve())
+        loop.call_soon(ready.set)
         loop.run_forever()
 
     thread = threading.Thread(target=run, daemon=True)

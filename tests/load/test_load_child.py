@@ -85,6 +85,7 @@ UNKNOWNS = [
     ("garbage", "unparsable", 200),
     (500, None, 500),
     (409, None, 409),
+    (307, None, 307),
 ]
 
 
@@ -118,6 +119,24 @@ def test_an_unknown_payment_is_retried_with_the_same_key_and_token(harness, shop
     assert len(retried) == len(UNKNOWNS)
     # The server saw exactly what was written down: nothing is sent behind the history's back.
     assert len(shop.of("pay")) == len(history.of("invoke", op_kind="pay"))
+
+
+def test_connections_are_kept_whatever_the_number_of_their_descriptor(shop):
+    """select(2) knows descriptors below 1024 only."""
+    script = """
+        import resource, socket, sys
+        from locust import events
+        from paydrill.load.session_wire import SessionWire, connection_pool
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1500, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        taken = [socket.socket() for _ in range(1100)]
+        base = f"http://127.0.0.1:{sys.argv[1]}"
+        wire = SessionWire(base, events.request, connection_pool(base, 4, 5.0))
+        print([wire.send("GET", "/orders?client_ref=x", {}, None, 5.0, "find").status for _ in range(5)])
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(shop.port)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == str([200] * 5)
+    assert len({seen.from_port for seen in shop.seen}) == 1
 
 
 def test_a_read_is_never_sent_again_behind_our_back(harness, shop):
@@ -170,7 +189,7 @@ def test_a_refused_connection_is_a_failure_and_nothing_was_sent(harness):
 
 def test_what_does_not_fit_is_a_counted_drop(harness, shop):
     shop.misbehave = lambda seen: "hang" if seen.kind == "create" else None
-    with harness.load(rate_per_s=60, duration_s=1.0, max_in_flight=10, client_s=0.7) as child:
+    with harness.load(rate_per_s=60, duration_s=1.0, max_in_flight=10, client_s=0.4) as child:
         begin(child)
         assert child.wait_done(60)
         counters = child.counters
@@ -188,11 +207,11 @@ def test_what_does_not_fit_is_a_counted_drop(harness, shop):
 
 
 def test_a_stall_is_seen_by_all_who_arrived_in_it(harness, shop):
-    rate, seconds = 100, 4.0
+    rate, seconds = 100, 3.0
     with harness.load(rate_per_s=rate, duration_s=seconds, max_in_flight=400) as child:
         child.wait_ready(30)
         t0_ns = time.monotonic_ns() + 200_000_000
-        shop.stall = (t0_ns + 1_500_000_000, t0_ns + 2_500_000_000)
+        shop.stall = (t0_ns + 1_000_000_000, t0_ns + 2_000_000_000)
         child.go(t0_ns)
         assert child.wait_done(30)
     history = read(harness)
@@ -368,10 +387,10 @@ def test_the_users_own_locust_settings_have_no_say(harness, monkeypatch, tmp_pat
     monkeypatch.setenv("LOCUST_RUN_TIME", "1s")
     monkeypatch.setenv("LOCUST_USERS", "3")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    history = harness.run(rate_per_s=30, duration_s=2.5)
+    history = harness.run(rate_per_s=30, duration_s=2.0)
     due = [row["due"] for row in history.of("intent")]
     assert len(history.of("start")) == 1
-    assert max(due) - min(due) > 2e9
+    assert max(due) - min(due) > 1.5e9
     assert {row["outcome"] for row in history.of("done")} == {"ok"}
 
 

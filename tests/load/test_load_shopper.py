@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -221,6 +222,16 @@ def test_a_closed_history_takes_no_more_and_knows_its_open_ops_as_unknown(tmp_pa
         history.start({})
     with pytest.raises(FileExistsError):
         History(tmp_path / "history-0.jsonl")
+
+
+def test_a_history_that_cannot_be_written_is_told_at_once(tmp_path):
+    told = []
+    history = History(tmp_path / "history-0.jsonl", broken=told.append)
+    with open("/dev/full", "wb") as full:
+        os.dup2(full.fileno(), history._log._fd)
+        with pytest.raises(OSError, match="No space left"):
+            history.start({})
+    assert len(told) == 1
 
 
 def test_every_class_says_what_it_is_and_what_it_needs(shop_client):
