@@ -19,6 +19,7 @@ from paydrill.guards.counting import ops_during
 from paydrill.guards.facts import FaultFact, RunFacts
 from paydrill.guards.merge import doubt_timed_rules, merge
 from paydrill.guards.read_facts import read_facts
+from paydrill.guards.read_folded import read_folded
 from paydrill.recovery import measure_recovery
 from paydrill.report.model import build_report
 from paydrill.report.outputs import render_files
@@ -40,7 +41,7 @@ def judge(run: RunFolder, wall_limit_s: float = WALL_LIMIT_S) -> Verdict:
     crashes: list[Reason] = []
     facts = read_facts(run)
     results = _tried("the invariants", lambda: _invariants(run, facts, wall_limit_s), NO_RESULTS, crashes)
-    facts = replace(facts, results=results)
+    facts = replace(facts, results=results, folded=read_folded(run))
     guards = run_guards(facts)
     host_fit = not any(guard.code == codes.HOST_UNFIT for guard in guards)
     invariants = doubt_timed_rules(results, host_fit=host_fit)

@@ -202,7 +202,9 @@ def _counters(seconds: float, when: str, moved: int) -> dict:
 
 
 def _journal(history: list[dict]) -> list[dict]:
-    lines: list[dict] = [{"t": BASE, "kind": "open", "seed": 7}]
+    lines: list[dict] = [
+        {"t": BASE, "kind": "open", "wall_ns": 1, "pid": 5, "seed": 7, "profile": "stripe", "behaviour": {}}
+    ]
     for line in history:
         if line["kind"] == "invoke" and line["op_kind"] == "pay":
             lines += capture(line["token"], line["t"])
@@ -211,13 +213,27 @@ def _journal(history: list[dict]) -> list[dict]:
 
 def capture(token: int, t_ns: int, answered_after_ns: int = 2_000_000) -> list[dict]:
     effect = {"eff": token, "pi": f"pi_{token}", "token": token, "kind": "capture", "by_psp": False,
-              "status": "done", "amount": 4998, "currency": "USD"}  # fmt: skip
-    call = {"req": token, "op": "POST /v1/payment_intents", "money": True, "token": token, "pi": None}
+              "status": "done", "amount": 4998, "currency": "USD", "payment_method": f"pm_pd_{token}"}  # fmt: skip
+    done = {"objects": {"intents": [], "charges": [], "refunds": []}, "idem": None, "events": []}
     return [
-        {"t": t_ns + 1_000_000, "kind": "request", **call},
-        {"t": t_ns + 1_000_000, "kind": "effect", "req": token, "effects": [effect]},
-        {"t": t_ns + answered_after_ns, "kind": "answer", "req": token, "status": 200, "delivered": True},
-    ]
+        request(token, t_ns + 1_000_000, "POST /v1/payment_intents", token=token, pi=None, money=True),
+        {"t": t_ns + 1_000_000, "kind": "effect", "req": token, "effects": [effect], **done},
+        {"t": t_ns + answered_after_ns, "kind": "answer", "req": token, "status": 200, "delivered": True,
+         "stopped_by": None},
+    ]  # fmt: skip
+
+
+def request(req: int, t_ns: int, op: str, *, token: int | None, pi: str | None, money: bool = False) -> dict:
+    unused = {
+        "idem_key": None,
+        "body": "0b52",
+        "payment_method": None,
+        "action": None,
+        "nth": None,
+        "decision": None,
+    }
+    line = {"t": t_ns, "t_recv": t_ns, "kind": "request", "req": req, "op": op, "money": money}
+    return {**line, "token": token, "pi": pi, **unused}
 
 
 def _end_of(history: list[dict]) -> dict:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from paydrill.guards import codes, known, run_guards
+from paydrill.guards.facts import ReadingFact
 from paydrill.guards.read_facts import read_facts
 from paydrill.verdict import GuardResult, InvariantResult
 
@@ -234,7 +235,9 @@ def test_the_guard_trips_with_its_code(break_it, guard, code, drill, tmp_path):
     assert tripped(guards).get(guard) == code, guards[guard]
 
 
-@pytest.mark.parametrize("guard", [guard.name for guard in known() if guard.name != "populations"])
+@pytest.mark.parametrize(
+    "guard", [guard.name for guard in known() if guard.name not in ("populations", "evidence_whole")]
+)
 def test_every_guard_has_a_case_in_which_it_trips(guard):
     assert guard in {case[1] for case in CASES}
 
@@ -309,6 +312,23 @@ def test_an_empty_population_is_no_pass(what, asked, results, trips, drill, tmp_
     drill.meta["expect"]["invariants"] = asked
     found = tripped(guards_of(drill, tmp_path, results))
     assert found == ({"populations": codes.NOTHING_EXAMINED} if trips else {})
+
+
+def test_half_a_ledger_is_no_evidence(drill, tmp_path):
+    facts = read_facts(drill.write(tmp_path / "run"))
+    half = (
+        ReadingFact("psp_effect", 0, False, "journal line 2: no `stopped_by`"),
+        ReadingFact("op", 0, True, ""),
+    )
+    guards = {guard.name: guard for guard in run_guards(replace(facts, results=EXAMINED, folded=half))}
+    assert tripped(guards) == {"evidence_whole": codes.RECORDER_INCOMPLETE}
+    assert "stopped_by" in guards["evidence_whole"].detail
+
+
+def test_a_suspect_s_table_that_was_not_read_wholly_is_no_matter_of_ours(drill, tmp_path):
+    facts = read_facts(drill.write(tmp_path / "run"))
+    folded = (ReadingFact("transition", 2, False, "refused"),)
+    assert tripped({g.name: g for g in run_guards(replace(facts, results=EXAMINED, folded=folded))}) == {}
 
 
 def test_a_guard_that_crashes_is_no_guard_that_held(drill, tmp_path, monkeypatch):

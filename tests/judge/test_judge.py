@@ -300,3 +300,15 @@ def test_a_lone_surrogate_does_not_stop_the_writing(drill, results, tmp_path):
     results[:] = [InvariantResult("I-01", "bad \ud800 name", "pass", 1)]
     verdict = judge(drill.write(tmp_path / "run"))
     assert b"bad ? name" in to_bytes(verdict)
+
+
+def test_a_run_folded_for_real_says_what_was_folded(drill, tmp_path):
+    """The whole way with the real fold and the real invariants: nothing crashes, nothing is torn."""
+    drill.meta["facts_offered"] = []
+    document = judged(drill.write(tmp_path / "run"))
+    assert codes.CHECKER_CRASHED not in code_set(document), document["reasons"]
+    guards = {guard["name"]: guard for guard in document["guards"]}
+    assert "readings became evidence" in guards["evidence_whole"]["detail"], guards["evidence_whole"]
+    assert not guards["evidence_whole"]["detail"].startswith("0 ")
+    examined = {result["id"]: result["examined"] for result in document["invariants"]}
+    assert examined["I-01"] == 400 and examined["I-06"] == 400

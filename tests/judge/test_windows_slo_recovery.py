@@ -47,8 +47,10 @@ def payment(drill, hand, number, commit_s, *, paid="ok", asked_again_s=None, ans
     drill.history += hand.checkout(number, commit_s - 0.011, 0.6, outcome=paid)
     drill.journal += hand.capture(number, hand.at(commit_s) - 1_000_000, answered_after_ns)
     if asked_again_s is not None:
-        again = {"req": 1000 + number, "op": "GET /v1/payment_intents/x", "token": None, "pi": f"pi_{number}"}
-        drill.journal.append({"t": hand.at(asked_again_s), "kind": "request", "money": False, **again})
+        again = f"GET /v1/payment_intents/pi_{number}"
+        drill.journal.append(
+            hand.request(1000 + number, hand.at(asked_again_s), again, token=None, pi=f"pi_{number}")
+        )
 
 
 def hits(drill, tmp_path) -> int:

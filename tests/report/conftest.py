@@ -22,7 +22,7 @@ from paydrill.verdict import (
     Verdict,
 )
 
-HOSTILE = "</style><script>alert(1)</script>'\"><img src=//evil.example/x onerror=x> \x1b[31m\x00\u202e]]>&amp; | `@all`"
+HOSTILE = "</style><script>alert(1)</script>'\"><img src=//evil.example/x onerror=x> \x1b[31m\x00\u202e]]>&amp; | `@all` [x](http:x)"
 
 
 @pytest.fixture(scope="session")

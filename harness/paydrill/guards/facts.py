@@ -170,7 +170,7 @@ class Capture(NamedTuple):
 
 
 class ReadingFact(NamedTuple):
-    """One try to read a table of the suspect."""
+    """One try to read a table: of the suspect by a collector, or of the raw files by the fold."""
 
     table: str
     snap: int
@@ -224,7 +224,8 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Everything that guards see. `results` is what the invariants said, empty before they ran."""
+    """Everything that guards see. `readings` are the collectors', `folded` what became evidence; `results`
+    is what the invariants said. The last two are empty before the run was judged."""
 
     info: RunInfo
     expect: Expect
@@ -234,6 +235,7 @@ class RunFacts:
     faults: tuple[FaultFact, ...]
     psp: Psp
     readings: tuple[ReadingFact, ...] = ()
+    folded: tuple[ReadingFact, ...] = ()
     results: tuple[InvariantResult, ...] = ()
 
     @property

@@ -69,9 +69,9 @@ def _end(report: RunReport) -> list[str]:
 
 
 def _md(text: object, limit: int = 120) -> str:
-    """Plain words: what means something in Markdown or HTML is escaped; `@` cannot mention anybody."""
-    return re.sub(r"([\\`*_{}\[\]()#|<>!~&@:])", _entity, printable(text, limit))
+    """Plain words: what means something in Markdown or HTML is escaped; nothing links or mentions anybody."""
+    return re.sub(r"[\\`*\[\]#|<>!~&@]|(?<=\w):(?=//)|(?<=www)\.", _entity, printable(text, limit))
 
 
 def _entity(match: re.Match[str]) -> str:
-    return f"&#{ord(match[1])};"
+    return f"&#{ord(match[0])};"

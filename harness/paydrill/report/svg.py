@@ -14,7 +14,7 @@ from markupsafe import escape
 from paydrill.report.plain import printable
 from paydrill.report.series import Band, Bin, Series
 
-WIDTH, LEFT, RIGHT = 960, 54, 12
+WIDTH, LEFT, RIGHT = 960, 82, 12
 LABEL_ROW = 17
 RATE_HEIGHT, WAIT_HEIGHT, BETWEEN, BOTTOM = 150, 110, 26, 34
 
