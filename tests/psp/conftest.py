@@ -96,6 +96,11 @@ class Simulator:
     def read(self) -> Journal:
         return read_journal(self.journal)
 
+    def read_answered(self) -> Journal:
+        """Once every request has its answer line, which is written after the answer was sent."""
+        eventually(lambda: all(row.t_ans_ns is not None for row in self.read().requests), "all answer lines")
+        return self.read()
+
 
 @contextmanager
 def running(simulator: Simulator) -> Iterator[Simulator]:

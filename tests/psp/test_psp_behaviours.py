@@ -22,7 +22,7 @@ def test_decline(simulator, run_simulator, charge_of):
             simulator.client().v1.payment_intents.create(charge_of("pm_pd_1"))
         assert raised.value.error.decline_code == "generic_decline"
         assert kinds(simulator) == ["decline"]
-        assert simulator.read().requests[0].decision == "decline"
+        assert simulator.read_answered().requests[0].decision == "decline"
 
 
 def test_decline_leaves_captures_and_refunds_alone(simulator, run_simulator, charge_of):
@@ -44,7 +44,7 @@ def test_commit_then_drop_charges_and_says_nothing_then_replays_success(simulato
         assert kinds(simulator) == ["auth", "capture"]
         assert client.v1.payment_intents.create(charge_of("pm_pd_1"), KEY).status == "succeeded"
         assert kinds(simulator) == ["auth", "capture"]
-        first, replay = simulator.read().requests
+        first, replay = simulator.read_answered().requests
         assert (first.delivered, first.decision) == (False, "commit_then_drop")
         assert (replay.delivered, replay.stopped_by) == (True, "replay")
 
@@ -88,7 +88,7 @@ def test_slow_commit_takes_place_after_the_caller_gave_up(simulator, run_simulat
         wait_until(lambda: kinds(simulator) == ["auth", "capture"], "the slow commit")
         wait_until(lambda: psp.status().pending == 0, "nothing pending")
         assert simulator.client().v1.payment_intents.create(charge_of("pm_pd_1"), KEY).status == "succeeded"
-        first = simulator.read().requests[0]
+        first = simulator.read_answered().requests[0]
         assert (first.decision, first.delivered) == ("slow_commit", False)
 
 
@@ -96,7 +96,7 @@ def test_slow_commit_answers_a_patient_caller(simulator, run_simulator, charge_o
     simulator.behaviour = {"slow_commit": 1.0, "slow_commit_s": 0.2}
     with run_simulator(simulator):
         assert simulator.client().v1.payment_intents.create(charge_of("pm_pd_1")).status == "succeeded"
-        row = simulator.read().requests[0]
+        row = simulator.read_answered().requests[0]
         assert row.delivered and row.t_ans_ns - row.t_recv_ns >= 200_000_000
 
 

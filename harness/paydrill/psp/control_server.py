@@ -47,8 +47,8 @@ class ControlServer:
             while line := await reader.readline():
                 tell(await self._answer(line, owner, tell))
                 await writer.drain()
-        except (ConnectionError, ValueError):
-            pass  # gone, or a line longer than any command
+        except (ConnectionError, ValueError, asyncio.CancelledError):
+            pass  # gone, or a line longer than any command, or the process ends
         finally:
             self._desk.holds.owner_gone(owner)
             writer.close()

@@ -96,8 +96,9 @@ class Desk:
         except Refusal as refusal:
             body = orjson.dumps(refusal.envelope())
             ready = Answer(ticket.req, refusal.status, body, refusal.stopped_by)
-        finally:
-            self.write(ticket.request_line())
+        ticket.stopped_by = ready.stopped_by if ready is not None else None
+        self.write(ticket.request_line())
+        self.flight.enter(ticket.req)
         if ready is None:
             self._take(ticket)
             return await self._execute(ticket)
@@ -106,8 +107,9 @@ class Desk:
         return ready
 
     def answered(self, answer: Answer, delivered: bool) -> None:
-        """The answer was written to the connection, or not."""
+        """The answer was written to the connection, or not; the request is no longer in flight."""
         self.write(AnswerLine(time.monotonic_ns(), answer.req, answer.status, delivered, answer.stopped_by))
+        self.flight.leave(answer.req)
 
     def freeze(self) -> None:
         """No new POST is executed and no slow commit ends until `resume`."""
@@ -257,12 +259,10 @@ class Desk:
     def _take(self, ticket: Ticket) -> None:
         if ticket.call.idem_key is not None:
             self.admission.busy_keys[ticket.call.idem_key] = ticket
-        self.flight.enter(ticket.req)
 
     def _leave(self, ticket: Ticket) -> None:
         if ticket.call.idem_key is not None:
             self.admission.busy_keys.pop(ticket.call.idem_key, None)
-        self.flight.leave(ticket.req)
 
     def write(self, line: Line) -> int:
         """Into the file and into memory, in that order."""
@@ -294,7 +294,7 @@ class Desk:
             self.tell_webhooks(done.events)
         finally:
             self._leave(ticket)
-        self.write(AnswerLine(time.monotonic_ns(), ticket.req, done.status, delivered=False, stopped_by=None))
+        self.answered(Answer(ticket.req, done.status, done.body), delivered=False)
 
 
 def _cut(ticket: Ticket, release: Release, status: int, body: bytes) -> Answer:

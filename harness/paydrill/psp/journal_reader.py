@@ -157,7 +157,6 @@ class _Reading:
                 t_ans_ns=row["t"],
                 status=row["status"],
                 delivered=row["delivered"],
-                stopped_by=row["stopped_by"],
             )
 
 
@@ -204,7 +203,7 @@ def _request(row: Mapping[str, Any]) -> PspRequestRow:
         t_ans_ns=None,
         status=None,
         delivered=None,
-        stopped_by=None,
+        stopped_by=row["stopped_by"],
         nth=row["nth"],
         decision=row["decision"],
     )

@@ -51,6 +51,7 @@ class RequestLine:
     action: str | None
     nth: int | None
     decision: str | None
+    stopped_by: str | None
 
 
 @dataclass(frozen=True, slots=True)

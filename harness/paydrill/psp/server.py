@@ -64,7 +64,7 @@ class Api:
         return response
 
     async def _read(self, request: web.BaseRequest, t_recv: int) -> Call:
-        refused, text = self._refusal(request), request.url.raw_query_string
+        refused, text = self._refusal(request), request.rel_url.raw_query_string
         if request.method == "POST":
             body = await request.content.read(_MAX_BODY + 1)
             while not request.content.at_eof() and len(body) <= _MAX_BODY:

@@ -23,7 +23,6 @@ _INTENT_NULLS = (
     "review",
     "setup_future_usage",
     "shipping",
-    "source",
     "statement_descriptor",
     "statement_descriptor_suffix",
     "transfer_data",

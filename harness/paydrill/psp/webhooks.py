@@ -110,10 +110,17 @@ class Webhooks:
         timeout = aiohttp.ClientTimeout(total=ATTEMPT_TIMEOUT_S)
         connector = aiohttp.TCPConnector(limit=_AT_ONCE)
         async with aiohttp.ClientSession(timeout=timeout, connector=connector, trust_env=False) as session:
-            while True:
-                self._changed.clear()
-                self._send_due(session)
-                await self._wait_for_work()
+            try:
+                while True:
+                    self._changed.clear()
+                    self._send_due(session)
+                    await self._wait_for_work()
+            finally:
+                # Nothing may be written once the journal is closed.
+                unfinished = tuple(self._sending)
+                for task in unfinished:
+                    task.cancel()
+                await asyncio.gather(*unfinished, return_exceptions=True)
 
     def _send_due(self, session: aiohttp.ClientSession) -> None:
         now = time.monotonic_ns()
