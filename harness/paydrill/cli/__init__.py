@@ -31,8 +31,12 @@ def run_command(argv: list[str]) -> int:
     from paydrill.errors import PaydrillError
 
     try:
-        result = paydrill.main(args=argv, prog_name="paydrill", standalone_mode=False)
+        # Not `paydrill.main`: it would end a broken pipe with exit 1, which here means a failed drill.
+        with paydrill.make_context("paydrill", argv) as context:
+            result = paydrill.invoke(context)
         return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -168,7 +168,8 @@ def _invariant(name: str, target: str) -> Shown | None:
                 *_wrapped(one.rule),
                 f"  severity {one.severity}; needs the tables {', '.join(one.needs)}",
             ]
-            return Shown("invariant", one.id, lines, asdict(one) | {"name": one.id, "file": one.name})
+            facts = {key: value for key, value in asdict(one).items() if key not in ("kind", "name")}
+            return Shown("invariant", one.id, lines, facts)
     return None
 
 
