@@ -17,7 +17,8 @@ from paydrill.errors import UsageError
 from paydrill.guards import codes, run_guards
 from paydrill.guards.counting import ops_during
 from paydrill.guards.facts import FaultFact, RunFacts
-from paydrill.guards.merge import doubt_timed_rules, merge
+from paydrill.guards.host_fit import doubt_late_invariants, doubt_late_slos, host_problems
+from paydrill.guards.merge import merge
 from paydrill.guards.read_facts import read_facts
 from paydrill.guards.read_folded import read_folded
 from paydrill.recovery import measure_recovery
@@ -40,12 +41,12 @@ def judge(run: RunFolder, wall_limit_s: float = WALL_LIMIT_S) -> Verdict:
     """The verdict of a run, new or stored. Writes nothing but `evidence/`, folded from the raw files."""
     crashes: list[Reason] = []
     facts = read_facts(run)
-    results = _tried("the invariants", lambda: _invariants(run, facts, wall_limit_s), NO_RESULTS, crashes)
-    facts = replace(facts, results=results, folded=read_folded(run))
-    guards = run_guards(facts)
-    host_fit = not any(guard.code == codes.HOST_UNFIT for guard in guards)
-    invariants = doubt_timed_rules(results, host_fit=host_fit)
-    slos = _tried("the SLOs", lambda: judge_slos(facts, host_fit=host_fit), NO_SLOS, crashes)
+    invariants = _tried("the invariants", lambda: _invariants(run, facts, wall_limit_s), NO_RESULTS, crashes)
+    slos = _tried("the SLOs", lambda: judge_slos(facts), NO_SLOS, crashes)
+    problems = host_problems(facts)
+    if problems:
+        invariants, slos = doubt_late_invariants(invariants), doubt_late_slos(slos)
+    guards = run_guards(replace(facts, results=invariants, slos=slos, folded=read_folded(run)))
     recovery = _tried("the recovery", lambda: measure_recovery(facts), Recovery(), crashes)
     word, reasons = merge(invariants, guards, slos, crashes)
     info = facts.info
@@ -69,7 +70,7 @@ def judge(run: RunFolder, wall_limit_s: float = WALL_LIMIT_S) -> Verdict:
         load=_load_result(facts),
         versions=info.versions,
         run=info.run,
-        warnings=_warnings(facts),
+        warnings=(*_warnings(facts), *problems),
     )
 
 

@@ -17,15 +17,15 @@ Measure = Callable[[RunFacts], float | None]
 DEFINITE = ("ok", "fail")
 
 
-def judge_slos(facts: RunFacts, *, host_fit: bool) -> tuple[SloResult, ...]:
-    """One result for each bound of the scenario. Latency says nothing on a host that did not keep up."""
-    return tuple(_judge(name, text, facts, host_fit) for name, text in facts.expect.slo.items())
+def judge_slos(facts: RunFacts) -> tuple[SloResult, ...]:
+    """One result for each bound of the scenario."""
+    return tuple(_judge(name, text, facts) for name, text in facts.expect.slo.items())
 
 
-def _judge(name: str, text: str, facts: RunFacts, host_fit: bool) -> SloResult:
+def _judge(name: str, text: str, facts: RunFacts) -> SloResult:
     measure, bound = MEASURES.get(name), _bound(text)
     measured = measure(facts) if measure else None
-    if measured is None or bound is None or (name in LATENCIES and not host_fit):
+    if measured is None or bound is None:
         shown = None if measured is None or math.isinf(measured) else measured
         return SloResult(name, "inconclusive", text, shown)
     if math.isinf(measured):
@@ -106,7 +106,6 @@ def percentile(values: Iterable[float], share: float) -> float | None:
     return ranked[max(0, math.ceil(share * len(ranked)) - 1)]
 
 
-LATENCIES = frozenset({"p95_ms", "p99_ms"})
 MEASURES: Mapping[str, Measure] = {
     "availability": availability,
     "ok_ratio": ok_ratio,

@@ -225,6 +225,7 @@ def capture(token: int, t_ns: int, answered_after_ns: int = 2_000_000) -> list[d
 
 def request(req: int, t_ns: int, op: str, *, token: int | None, pi: str | None, money: bool = False) -> dict:
     unused = {
+        "stopped_by": None,
         "idem_key": None,
         "body": "0b52",
         "payment_method": None,

@@ -215,9 +215,6 @@ CASES: list[tuple[Callable, str, str]] = [
     (journal_rewritten, "psp_chain", codes.PSP_CHAIN_BROKEN),
     (journal_cut, "psp_chain", codes.PSP_CHAIN_BROKEN),
     (no_journal, "psp_chain", codes.PSP_CHAIN_BROKEN),
-    (lagging_host, "host_fit", codes.HOST_UNFIT),
-    (stolen_host, "host_fit", codes.HOST_UNFIT),
-    (suspended_host, "host_fit", codes.HOST_UNFIT),
     (stopped_by_user, "drill_complete", codes.INTERRUPTED),
     (not_ready, "drill_complete", codes.STACK_NOT_READY),
     (foreign_code, "drill_complete", codes.ABORTED),
@@ -236,7 +233,8 @@ def test_the_guard_trips_with_its_code(break_it, guard, code, drill, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "guard", [guard.name for guard in known() if guard.name not in ("populations", "evidence_whole")]
+    "guard",
+    [guard.name for guard in known() if guard.name not in ("populations", "evidence_whole", "host_fit")],
 )
 def test_every_guard_has_a_case_in_which_it_trips(guard):
     assert guard in {case[1] for case in CASES}
@@ -312,6 +310,24 @@ def test_an_empty_population_is_no_pass(what, asked, results, trips, drill, tmp_
     drill.meta["expect"]["invariants"] = asked
     found = tripped(guards_of(drill, tmp_path, results))
     assert found == ({"populations": codes.NOTHING_EXAMINED} if trips else {})
+
+
+LATE = InvariantResult("I-15", "settles", "inconclusive", 10, (), "host_unfit: 3 orders were open")
+IN_TIME = InvariantResult("I-15", "settles", "pass", 10)
+
+
+@pytest.mark.parametrize("break_it", [lagging_host, stolen_host, suspended_host])
+def test_a_host_that_did_not_keep_up_trips_when_something_was_late(break_it, drill, tmp_path):
+    break_it(drill)
+    assert tripped(guards_of(drill, tmp_path, (*EXAMINED, LATE))) == {"host_fit": codes.HOST_UNFIT}
+
+
+@pytest.mark.parametrize("break_it", [lagging_host, stolen_host, suspended_host])
+def test_what_was_in_time_on_a_slow_host_was_in_time(break_it, drill, tmp_path):
+    break_it(drill)
+    guards = guards_of(drill, tmp_path, (*EXAMINED, IN_TIME))
+    assert tripped(guards) == {}
+    assert "even so" in guards["host_fit"].detail
 
 
 def test_half_a_ledger_is_no_evidence(drill, tmp_path):

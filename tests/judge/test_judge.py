@@ -185,6 +185,40 @@ def test_a_crash_of_the_invariants_is_a_reason(drill, monkeypatch, tmp_path):
     assert crashed and "out of memory" in crashed[0]["detail"]
 
 
+# -- a machine that did not keep up
+
+
+def slow_host(drill):
+    drill.lines("load_end")[0]["lag_p99_ms"] = 900.0
+
+
+def test_a_slow_host_doubts_what_was_late_and_keeps_what_was_charged_twice(drill, results, tmp_path):
+    slow_host(drill)
+    late = InvariantResult("I-15", "settles", "fail", 10, BROKEN[0].findings)
+    results[:] = [*HELD, late]
+    document = judged(drill.write(tmp_path / "a"))
+    assert (document["verdict"], code_set(document)) == ("inconclusive", {codes.HOST_UNFIT})
+    results[:] = [*BROKEN, late]
+    assert judged(drill.write(tmp_path / "b"))["verdict"] == "fail"
+
+
+def test_a_slow_host_on_which_all_was_in_time_passes_with_a_warning(drill, results, tmp_path):
+    slow_host(drill)
+    results[:] = [*HELD, InvariantResult("I-15", "settles", "pass", 10)]
+    drill.meta["expect"]["slo"] = {"p99_ms": "< 9000"}
+    document = judged(drill.write(tmp_path / "run"))
+    assert document["verdict"] == "pass"
+    assert any("900 ms late" in warning for warning in document["warnings"])
+
+
+def test_a_missed_latency_on_a_slow_host_proves_nothing(drill, results, tmp_path):
+    slow_host(drill)
+    drill.meta["expect"]["slo"] = {"p99_ms": "< 10"}
+    document = judged(drill.write(tmp_path / "run"))
+    assert document["verdict"] == "inconclusive"
+    assert codes.HOST_UNFIT in code_set(document)
+
+
 # -- evidence
 
 

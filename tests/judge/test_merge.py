@@ -7,7 +7,8 @@ from itertools import product
 import pytest
 
 from paydrill.guards import codes
-from paydrill.guards.merge import code_in, doubt_timed_rules, merge
+from paydrill.guards.host_fit import doubt_late_invariants, doubt_late_slos
+from paydrill.guards.merge import code_in, merge
 from paydrill.verdict import EXIT_CODES, Finding, GuardResult, InvariantResult, Money, Reason, SloResult
 
 FINDING = Finding("i1", "charged twice", (Money("USD", 4998),), ("op1", "eff2"))
@@ -89,19 +90,22 @@ def test_the_words_of_the_runner_become_reason_codes(detail, code):
     assert code_in(detail) == code
 
 
-def test_an_unfit_host_doubts_rules_with_a_deadline_only():
-    timed = InvariantResult("I-15", "settles", "fail", 10, (FINDING,))
-    safety, late = doubt_timed_rules([BROKEN, timed], host_fit=False)
-    assert (safety.verdict, late.verdict) == ("fail", "inconclusive")
-    assert late.findings == (FINDING,)
-    assert code_in(late.detail) == codes.HOST_UNFIT
-    assert doubt_timed_rules([timed], host_fit=True) == (timed,)
-
-
-def test_an_unfit_host_and_nothing_else_is_inconclusive_for_that_reason_alone():
-    timed = doubt_timed_rules([HELD, InvariantResult("I-15", "settles", "pass", 10)], host_fit=False)
-    word, reasons = merge(timed, [guard(codes.HOST_UNFIT)], [])
-    assert (word, {reason.code for reason in reasons}) == ("inconclusive", {codes.HOST_UNFIT})
+def test_on_an_unfit_host_only_what_was_late_is_doubted():
+    late = InvariantResult("I-15", "settles", "fail", 10, (FINDING,), "compared: op")
+    in_time = InvariantResult("I-24", "no leak", "pass", 10)
+    safety, doubted, kept = doubt_late_invariants([BROKEN, late, in_time])
+    assert (safety, kept) == (BROKEN, in_time)
+    assert (doubted.verdict, doubted.findings, code_in(doubted.detail)) == (
+        "inconclusive",
+        (FINDING,),
+        codes.HOST_UNFIT,
+    )
+    served = SloResult("availability", "fail", ">= 0.9", 0.5)
+    assert doubt_late_slos([SLOW, SERVED, served]) == (
+        SloResult("p99_ms", "inconclusive", "< 800", 905.0),
+        SERVED,
+        served,
+    )
 
 
 @pytest.mark.parametrize("detail", ["", "whatever: it is", "no colon", "Population_mismatch: x"])

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from paydrill.scenario import Expect
 from paydrill.target import Timing
-from paydrill.verdict import InvariantResult
+from paydrill.verdict import InvariantResult, SloResult
 
 WRITES = frozenset({"create", "pay", "cancel", "refund"})
 FOR_EVER = 1 << 62
@@ -225,7 +225,7 @@ class RunInfo:
 @dataclass(frozen=True)
 class RunFacts:
     """Everything that guards see. `readings` are the collectors', `folded` what became evidence; `results`
-    is what the invariants said. The last two are empty before the run was judged."""
+    and `slos` are what was judged of it. The last three are empty before the run was judged."""
 
     info: RunInfo
     expect: Expect
@@ -237,6 +237,7 @@ class RunFacts:
     readings: tuple[ReadingFact, ...] = ()
     folded: tuple[ReadingFact, ...] = ()
     results: tuple[InvariantResult, ...] = ()
+    slos: tuple[SloResult, ...] = ()
 
     @property
     def load_start_ns(self) -> int | None:

@@ -8,10 +8,8 @@ pass            everything was examined and held
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from paydrill.guards import codes, drill_complete
-from paydrill.guards.host_fit import TIMED_INVARIANTS
 from paydrill.verdict import GuardResult, InvariantResult, Reason, SloResult, VerdictWord
 
 
@@ -32,24 +30,6 @@ def merge(
     if failures or doubts:
         return "inconclusive", _each_once([*doubts, *failures])
     return "pass", ()
-
-
-def doubt_timed_rules(
-    invariants: Sequence[InvariantResult], *, host_fit: bool
-) -> tuple[InvariantResult, ...]:
-    """On a host that did not keep up, rules with a deadline say nothing; all others stay as they are."""
-    if host_fit:
-        return tuple(invariants)
-    return tuple(
-        replace(result, verdict="inconclusive", detail=f"{codes.HOST_UNFIT}: {_was(result)}")
-        if result.id in TIMED_INVARIANTS and result.verdict in ("pass", "fail")
-        else result
-        for result in invariants
-    )
-
-
-def _was(result: InvariantResult) -> str:
-    return f"it would be a {result.verdict}, but the machine did not keep up with the clock"
 
 
 def _broken_invariants(invariants: Iterable[InvariantResult]) -> Iterator[Reason]:
