@@ -353,7 +353,8 @@ def test_a_hung_child_is_gone_at_once(harness):
     assert not is_running(child.pid)
 
 
-def test_the_child_dies_with_its_parent(harness, shop, tmp_path):
+@pytest.mark.parametrize("hangs", [False, True])
+def test_the_child_dies_with_its_parent(harness, shop, tmp_path, hangs):
     script = tmp_path / "parent.py"
     script.write_text(
         textwrap.dedent(
@@ -375,6 +376,8 @@ def test_the_child_dies_with_its_parent(harness, shop, tmp_path):
         pid = int(parent.stdout.readline())
         wait_until(lambda: len(shop.seen) > 5)
         assert is_running(pid)
+        if hangs:
+            os.kill(pid, signal.SIGSTOP)
         parent.kill()
     wait_until(lambda: not is_running(pid), 5)
 
