@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +35,14 @@ def knock(stack: DockerStack, node: str, *places: str) -> dict[str, tuple[str, f
     done = stack.run_in(stack.topology.node(node), ["python3", "-c", KNOCK, *places], 20)
     assert done.code == 0, done.stderr
     return {place: (what, took_ms) for place, (what, took_ms) in json.loads(done.stdout).items()}
+
+
+def main_pid(stack: DockerStack, node: str) -> int:
+    """The node's own process, by its number inside the container."""
+    identity = stack.process(stack.topology.node(node))
+    assert identity is not None
+    (inside,) = re.findall(r"^NSpid:\s+\d+\s+(\d+)$", Path(f"/proc/{identity.pid}/status").read_text(), re.M)
+    return int(inside)
 
 
 def edge(stack: DockerStack, name: str) -> str:
@@ -100,7 +110,7 @@ def _opens(address: Address) -> bool:
 def test_a_node_cannot_lower_its_fence(stack: DockerStack) -> None:
     node = stack.topology.node("web-1")
     assert stack.run_in(node, ["/usr/sbin/nft", "flush", "ruleset"], 5).code != 0
-    status = stack.run_in(node, ["cat", "/proc/1/status"], 5).stdout.decode()
+    status = stack.run_in(node, ["cat", f"/proc/{main_pid(stack, 'web-1')}/status"], 5).stdout.decode()
     fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert {fields[name].strip() for name in ("CapPrm", "CapEff", "CapBnd", "CapInh", "CapAmb")} == {"0" * 16}
     assert fields["NoNewPrivs"].strip() == "1"
@@ -117,13 +127,22 @@ def test_a_node_sees_no_journal_no_control_and_no_harness(stack: DockerStack) ->
     assert done.stdout.strip() == b""
 
 
+def test_the_first_process_of_a_container_is_out_of_the_nodes_reach(stack: DockerStack) -> None:
+    node = stack.topology.node("web-1")
+    before = stack.process(node)
+    assert stack.run_in(node, ["sh", "-c", "kill -USR1 1 || kill -KILL 1"], 5).code != 0
+    assert stack.run_in(node, ["cat", "/proc/1/environ"], 5).code != 0
+    assert stack.process(node) == before
+
+
 def test_a_nodes_source_is_read_only(stack: DockerStack) -> None:
     done = stack.run_in(stack.topology.node("web-1"), ["touch", "/srv/target/web.py"], 5)
     assert done.code != 0
 
 
 def test_a_node_has_its_own_environment_only(stack: DockerStack) -> None:
-    done = stack.run_in(stack.topology.node("web-1"), ["cat", "/proc/1/environ"], 5)
+    place = f"/proc/{main_pid(stack, 'web-1')}/environ"
+    done = stack.run_in(stack.topology.node("web-1"), ["cat", place], 5)
     names = {part.split("=")[0] for part in done.stdout.decode().split("\0") if part}
     standard = {"PATH", "HOME", "TMPDIR", "LANG", "TZ", "PYTHONUNBUFFERED", "PYTHONPATH"}
     assert names == standard | {"NAME", "SECRET"}

@@ -106,7 +106,7 @@ def test_a_node_that_ends_at_once_is_said_with_its_log_and_nothing_is_left(
     (tmp_path / "sql").symlink_to(setup.source / "sql")
     (tmp_path / "nginx.conf.j2").write_text((setup.source / "nginx.conf.j2").read_text())
     broken = StackSetup(**{**vars(setup), "source": tmp_path})
-    said = r"web-[12]: it ended with exit code 1.*\n.*I cannot"
+    said = r"web-[12]: it ended with exit code 1;.*\n.*I cannot"
     with pytest.raises(NotReady, match=said), up.running(broken, tiny_images):
         pass
     assert things_of(setup.run_id) == [] and folders_of(setup.run_id) == []

@@ -35,7 +35,7 @@ class DockerBackend:
         engine.forget()
         return world.launch(
             WorldPlan(
-                log=setup.run_dir / "logs" / "harness.log",
+                log=setup.run_dir / "logs" / "conductor.log",
                 namespaces="none",
                 work=partial(_work, setup, found, conductor),
                 sweep=partial(_sweep, setup.run_id),

@@ -85,8 +85,6 @@ class Drafter:
             writable={DATA: data},
             read_only={SOURCE: self.source},
             working_dir=SOURCE if plan.runtime == "python" else DATA,
-            # SIGTERM would make PostgreSQL wait for every client to leave.
-            stop_signal="SIGINT" if plan.runtime == "postgres" else "SIGTERM",
         )
 
     def _fence(self, node: Node, out: Iterable[Address]) -> str:
@@ -107,7 +105,6 @@ class Drafter:
         writable: Mapping[str, Path],
         read_only: Mapping[str, Path],
         working_dir: str = "/",
-        stop_signal: str = "SIGTERM",
     ) -> Blueprint:
         return Blueprint(
             name=labels.container_name(self.setup.run_id, name),
@@ -119,12 +116,12 @@ class Drafter:
             user=self.files.user,
             entrance=self.files.entrance(name, fence_text),
             log=self.files.log(name),
+            state=self.files.state(name),
             network=labels.network_name(self.setup.run_id),
             address=address,
             writable=writable,
             read_only=read_only,
             working_dir=working_dir,
-            stop_signal=stop_signal,
         )
 
 

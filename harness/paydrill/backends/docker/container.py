@@ -18,7 +18,7 @@ ENTRANCE = "/run/paydrill"
 
 @dataclass(frozen=True)
 class Blueprint:
-    """entrance: host folder with the fence; log: host file; read_only, writable: place inside -> host path.
+    """entrance: host folder with the fence; log, state: host files; read_only, writable: place inside -> host path.
 
     network None means none at all. argv is what the node runs once it is fenced in.
     """
@@ -32,16 +32,17 @@ class Blueprint:
     user: User
     entrance: Path
     log: Path
+    state: Path
     network: str | None = None
     address: str | None = None
     read_only: Mapping[str, Path] = field(default_factory=dict)
     writable: Mapping[str, Path] = field(default_factory=dict)
     working_dir: str = "/"
-    stop_signal: str = "SIGTERM"
 
     def mounts(self) -> list[Mount]:
         found = [Mount(ENTRANCE, str(self.entrance), "bind", read_only=True)]
         found.append(Mount(f"{ENTRANCE}/log", str(self.log), "bind"))
+        found.append(Mount(f"{ENTRANCE}/state", str(self.state), "bind"))
         found += [Mount(inside, str(path), "bind", read_only=True) for inside, path in self.read_only.items()]
         found += [Mount(inside, str(path), "bind") for inside, path in self.writable.items()]
         return found
@@ -50,7 +51,7 @@ class Blueprint:
 def create(client: docker.DockerClient, plan: Blueprint) -> Container:
     """Make the container; it does not run yet.
 
-    NET_ADMIN is for raising the fence only: `enter.sh` gives it up before the node's program begins.
+    NET_ADMIN is for raising the fence only: the node's program runs without any capability (enter.sh).
     """
     connection: dict[str, Any] = {"network_mode": "none"}
     if plan.network is not None:
@@ -71,7 +72,6 @@ def create(client: docker.DockerClient, plan: Blueprint) -> Container:
         # The program's output goes to its log file directly, so that a crash of ours loses none of it.
         log_config=LogConfig(type=LogConfig.types.NONE),
         shm_size="256m",
-        stop_signal=plan.stop_signal,
         sysctls={"net.ipv4.ip_unprivileged_port_start": "0"} if plan.network else {},
         **connection,
     )

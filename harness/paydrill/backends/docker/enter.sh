@@ -1,7 +1,9 @@
 #!/bin/sh
-# What every container begins with, as root: raise the fence, then become the node, with no way back.
+# The first process of every container, as root: raises the fence, then runs the node as its own user.
 #   enter.sh UID GID PROGRAM ARGUMENT...
-# It runs at each start of the container, so the fence stands again after a kill.
+# It outlives the node: after a kill or a crash the node's address still answers, with a refusal, as that
+# of a machine does whose process died. SIGUSR1 starts the node again. /run/paydrill/state says how it is:
+# `running N`, or `ended N CODE`, where N counts its starts.
 set -eu
 exec >>/run/paydrill/log 2>&1
 uid=$1 gid=$2
@@ -11,5 +13,26 @@ shift 2
 grep -q "^[^:]*:[^:]*:$uid:" /etc/passwd || echo "drill:x:$uid:$gid::$HOME:/bin/sh" >>/etc/passwd
 # The engine's and this shell's own additions: a node's environment is what its target says.
 unset HOSTNAME PWD OLDPWD
-exec /usr/bin/setpriv --reuid "$uid" --regid "$gid" --clear-groups --no-new-privs \
-    --inh-caps=-all --ambient-caps=-all --bounding-set=-all -- "$@"
+
+again=yes
+trap 'again=yes' USR1
+trap 'exit 143' TERM INT
+count=0
+while :; do
+    while [ "$again" = no ]; do sleep 0.02; done
+    again=no
+    count=$((count + 1))
+    echo "running $count" >/run/paydrill/state
+    # No way back for the node: no capability, now or later.
+    /usr/bin/setpriv --reuid "$uid" --regid "$gid" --clear-groups --no-new-privs \
+        --inh-caps=-all --ambient-caps=-all --bounding-set=-all -- "$@" &
+    node=$!
+    code=0
+    wait "$node" || code=$?
+    # A signal that came while the node ran is none of its business.
+    while kill -0 "$node" 2>/dev/null; do
+        again=no code=0
+        wait "$node" || code=$?
+    done
+    echo "ended $count $code" >/run/paydrill/state
+done

@@ -28,6 +28,11 @@ def run(container: Container, argv: Sequence[str], user: User, timeout_s: float)
     )
 
 
+def kill_all(container: Container, user: User) -> None:
+    """SIGKILL every process of the node's user; -1 spares the container's first process and the caller."""
+    container.exec_run(["/bin/sh", "-c", "kill -KILL -1"], user=f"{user.uid}:{user.gid}")
+
+
 def psql(listen: Address, database: str, query: str, timeout_s: float) -> list[str]:
     """Each row as one line of JSON; the transaction is read-only and ends before `timeout` would."""
     limits = f"-c default_transaction_read_only=on -c statement_timeout={int(timeout_s * 1000)}"

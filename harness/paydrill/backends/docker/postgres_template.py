@@ -6,15 +6,18 @@ import fcntl
 import hashlib
 import shutil
 import subprocess
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 from docker.errors import APIError
+from docker.models.containers import Container
 
 from paydrill.backends import NodePlan
 from paydrill.backends.docker import container, engine, fence, images, labels, owner
 from paydrill.backends.docker.image_recipe import POSTGRES_BIN
+from paydrill.backends.docker.node_process import NodeState
 from paydrill.backends.docker.run_files import RunFiles
 from paydrill.backends.postgres import SUPERUSER
 from paydrill.errors import EnvironmentNotReady
@@ -100,6 +103,7 @@ def _make(plan: NodePlan, image: str, database: str, files: RunFiles, template: 
         user=files.user,
         entrance=files.entrance(name, fence.closed()),
         log=files.log(name),
+        state=files.state(name),
         writable={_INSIDE: scratch},
     )
     _run(blueprint)
@@ -115,12 +119,23 @@ def _run(blueprint: container.Blueprint) -> None:
     made = container.create(engine.client(), blueprint)
     try:
         made.start()
-        code = made.wait(timeout=TIMEOUT_S)["StatusCode"]
+        code = _exit_code(made, blueprint.state)
     finally:
         _remove(made.remove)
     if code != 0:
         said = blueprint.log.read_text(encoding="utf-8", errors="replace").strip()
         raise EnvironmentNotReady(f"PostgreSQL's data folder could not be made (exit {code}): {said[-800:]}")
+
+
+def _exit_code(made: Container, state: Path) -> int | None:
+    """Of the script; None when it does not end in time, or its container ends before it."""
+    give_up = time.monotonic() + TIMEOUT_S
+    while (code := NodeState.read(state).code) is None and time.monotonic() < give_up:
+        made.reload()
+        if made.status == "exited":
+            break
+        time.sleep(0.05)
+    return code
 
 
 def _remove(remove: Callable[..., None]) -> None:

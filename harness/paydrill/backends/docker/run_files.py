@@ -73,8 +73,14 @@ class RunFiles:
         (folder / "fence.nft").write_text(fence, encoding="ascii")
         shutil.copyfile(ENTER, folder / "enter.sh")
         # A file cannot be mounted into a read-only folder unless there is one to mount over.
-        (folder / "log").touch()
+        for name in ("log", "state"):
+            (folder / name).touch()
+        self.state(node).write_text("", encoding="ascii")
         return folder
+
+    def state(self, node: str) -> Path:
+        """Where the container's first process says how the node is: see enter.sh."""
+        return self._folder("states", node, theirs=False) / "state"
 
     def readable(self, source: Path, name: str) -> Path:
         """A copy of a source folder that every user can read, whatever the umask of its maker was."""

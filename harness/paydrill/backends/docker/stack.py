@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from docker.errors import APIError, NotFound
+from docker.errors import NotFound
 from docker.models.containers import Container
 
 from paydrill.backends import (
@@ -18,16 +18,17 @@ from paydrill.backends.docker import engine, labels, node_commands, versions
 from paydrill.backends.docker.addressing import Addresses
 from paydrill.backends.docker.blueprints import TOXIPROXY
 from paydrill.backends.docker.images import Images, image_id
+from paydrill.backends.docker.node_process import NodeState, main_process
 from paydrill.backends.docker.run_files import RunFiles
 from paydrill.backends.probe import Probe, wait_until_healthy
-from paydrill.errors import DrillBroken, NotReady
+from paydrill.errors import FaultNotApplied, NotReady
 from paydrill.psp.control import PspControl
 from paydrill.target import Health
 from paydrill.topology import CLIENT, PSP, Edge, Node, Topology
 from paydrill.toxiproxy.client import Toxiproxy
 
 ASK_AGAIN_S = 0.02
-GONE_WITHIN_S = 5.0
+WITHIN_S = 8.0
 _LOG_TAIL = 12
 _PSP_HEALTH = Health(http="/healthz")
 _TOXIPROXY_NODE = Node(TOXIPROXY, TOXIPROXY, 0)
@@ -45,7 +46,7 @@ class DockerStack:
         self.setup = setup
         self.psp = psp
         self.toxiproxy = Toxiproxy(addresses.toxiproxy_api)
-        self._addresses = addresses
+        self.addresses = addresses
         self._images = images
         self._files = files
 
@@ -54,31 +55,39 @@ class DockerStack:
         return self.setup.topology
 
     def dial(self, edge: Edge) -> Address:
-        return self._addresses.dial(edge)
+        return self.addresses.dial(edge)
 
     def process(self, node: Node) -> ProcessIdentity | None:
-        state = self._state(node.name)
-        if state is None or not state["Running"]:
-            return None
-        return ProcessIdentity(int(str(state["Pid"])), str(state["StartedAt"]))
+        return self._process(node.name)
 
     def kill(self, node: Node) -> None:
-        """The engine's kill ends the container's first process, and the kernel then all others in it."""
-        try:
+        """All of its processes; its container stays, so that its address refuses at once."""
+        state = self._state(node.name)
+        if state is None or not state["Running"]:
+            return
+        if state["Paused"]:
+            # Nothing can be run in a paused container, and its processes are frozen: end it as a whole.
             self._container(node.name).kill()
-        except APIError as problem:
-            if problem.status_code != 409:  # it does not run: that is what was asked for
-                raise
-        give_up = time.monotonic() + GONE_WITHIN_S
-        while self.process(node) is not None:
-            if time.monotonic() > give_up:
-                raise DrillBroken(
-                    "fault_not_applied", f"{node.name} still runs {GONE_WITHIN_S:g} s after SIGKILL"
-                )
-            time.sleep(0.005)
+        else:
+            node_commands.kill_all(self._container(node.name), self._files.user)
+        self._await(lambda: self.process(node) is None, f"{node.name} still runs after SIGKILL")
 
     def start(self, node: Node) -> None:
-        self._container(node.name).start()
+        """Returns when its process is there."""
+        if self.process(node) is not None:
+            return
+        before = self._node_state(node.name).starts
+        state = self._state(node.name)
+        if state is not None and state["Running"]:
+            self._container(node.name).kill(signal="SIGUSR1")
+            self._await(lambda: self._node_state(node.name).starts > before, f"{node.name} does not start")
+        else:
+            self._files.state(node.name).write_text("", encoding="ascii")
+            self._container(node.name).start()
+        self._await(
+            lambda: self.process(node) is not None or self._node_state(node.name).code is not None,
+            f"{node.name} was started and has no process",
+        )
 
     def pause(self, node: Node) -> None:
         if not self.is_paused(node):
@@ -112,13 +121,13 @@ class DockerStack:
     def sql(self, node: Node, query: str, timeout_s: float) -> list[dict[str, object]]:
         self._must_run(node)
         database = self.setup.target.services[node.service].database
-        listen = self._addresses.listen(node)
+        listen = self.addresses.listen(node)
         argv = node_commands.psql(listen, database, query, timeout_s)
         return node_commands.rows(node, self.run_in(node, argv, timeout_s))
 
     def dead_instruments(self) -> list[str]:
         wanted = [TOXIPROXY, *(node.name for node in self.topology.nodes if node.name == PSP)]
-        return [name for name in wanted if not (state := self._state(name)) or not state["Running"]]
+        return [name for name in wanted if self._process(name) is None]
 
     def versions(self) -> Mapping[str, str]:
         """Parts of the target's image, Toxiproxy, the PSP's Python, the engine, and both images."""
@@ -158,19 +167,36 @@ class DockerStack:
 
     def _probe(self, node: Node) -> Probe:
         if node == _TOXIPROXY_NODE:
-            return Probe(node, self._addresses.toxiproxy_api, Health(http="/version"))
+            return Probe(node, self.addresses.toxiproxy_api, Health(http="/version"))
         service = self.setup.target.services.get(node.service)
         if service is None or node.name == PSP:
-            return Probe(node, self._addresses.listen(node), _PSP_HEALTH)
-        return Probe(node, self._addresses.listen(node), service.health, service.database)
+            return Probe(node, self.addresses.listen(node), _PSP_HEALTH)
+        return Probe(node, self.addresses.listen(node), service.health, service.database)
 
     def _ended(self, node: Node) -> str | None:
+        code = self._node_state(node.name).code
+        if code is not None:
+            return f"it ended with exit code {code}"
         state = self._state(node.name)
-        if state is None:
-            return "its container is gone"
-        if state["Status"] in ("exited", "dead"):
-            return f"it ended with exit code {state['ExitCode']} {state['Error']}".rstrip()
+        if state is None or state["Status"] in ("exited", "dead"):
+            return f"its container has ended: {state['Error'] if state else 'it is gone'}"
         return None
+
+    def _process(self, name: str) -> ProcessIdentity | None:
+        state = self._state(name)
+        if state is None or not state["Running"]:
+            return None
+        return main_process(int(str(state["Pid"])), self._files.user)
+
+    def _node_state(self, name: str) -> NodeState:
+        return NodeState.read(self._files.state(name))
+
+    def _await(self, true: Callable[[], bool], otherwise: str) -> None:
+        give_up = time.monotonic() + WITHIN_S
+        while not true():
+            if time.monotonic() > give_up:
+                raise FaultNotApplied(f"{otherwise} (waited {WITHIN_S:g} s)")
+            time.sleep(0.004)
 
     def _log_tail(self, node: Node) -> str:
         text = self._files.log(node.name).read_text(encoding="utf-8", errors="replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 from docker.errors import ContainerError
@@ -14,7 +15,6 @@ from paydrill.parts import cache_folder
 _ASK = r"""
 import glob, importlib.metadata, json, platform, re, subprocess
 said = {d.name.lower(): d.version for d in importlib.metadata.distributions()}
-said = {f"python.{name}": version for name, version in said.items()}
 said["python"] = platform.python_version()
 programs = {"nginx": "/usr/sbin/nginx -v", "toxiproxy": "/usr/local/bin/toxiproxy-server -version"}
 for path in glob.glob("/usr/lib/postgresql/*/bin/postgres"):
@@ -32,9 +32,13 @@ print(json.dumps(said))
 
 
 def of_image(reference: str) -> dict[str, str]:
-    """Version by part: `postgresql`, `nginx`, `toxiproxy`, `python`, and `python.<library>`."""
+    """Version by part: `postgresql`, `nginx`, `toxiproxy`, `python`, and each library by its name."""
+    asked = hashlib.sha256(_ASK.encode()).hexdigest()[:8]
     kept = (
-        cache_folder() / "docker" / "versions" / f"{images.image_id(reference).removeprefix('sha256:')}.json"
+        cache_folder()
+        / "docker"
+        / "versions"
+        / f"{images.image_id(reference).removeprefix('sha256:')[:24]}-{asked}.json"
     )
     if not kept.is_file():
         kept.parent.mkdir(parents=True, exist_ok=True)
