@@ -143,6 +143,7 @@ def _namespaces() -> Check:
 
 
 def _docker() -> list[Check]:
+    """The engine as the backend sees it: on this very machine, with images there or to be had."""
     engine = "apt-get install -y docker.io mmdebstrap && (dockerd &)"
     missing = _tried(lambda: importlib.import_module("paydrill.backends.docker").DockerBackend().missing())
     if isinstance(missing, str):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Callable
 
 import click
 
 from paydrill.cli.output import json_option, print_json, print_lines, progress
-
-BACKENDS = ("local", "docker")
 
 
 @click.command(short_help="Remove what dead drills left.")
@@ -18,7 +16,7 @@ def command(as_json: bool) -> int:
 
     Drills that still run, run folders and the cache are left alone.
     """
-    removed = {backend: _swept(backend) for backend in BACKENDS}
+    removed = {"local": _swept("local", _sweep_local), "docker": _swept("docker", _sweep_docker)}
     if as_json:
         print_json(removed)
         return 0
@@ -28,13 +26,24 @@ def command(as_json: bool) -> int:
     return 0
 
 
-def _swept(backend: str) -> list[str]:
+def _sweep_local() -> list[str]:
+    from paydrill.backends.local.journal import sweep_dead_runs
+
+    return sweep_dead_runs()
+
+
+def _sweep_docker() -> list[str]:
+    from paydrill.backends.docker.sweep import sweep
+
+    return sweep()
+
+
+def _swept(backend: str, sweep: Callable[[], list[str]]) -> list[str]:
     """A backend that cannot run here has left nothing here."""
     from paydrill.errors import EnvironmentNotReady
 
     try:
-        module = importlib.import_module(f"paydrill.backends.{backend}.sweep")
-        return [str(name) for name in module.sweep()]
+        return sweep()
     except EnvironmentNotReady as missing:
         progress(f"{backend}: not looked at: {missing}")
         return []
