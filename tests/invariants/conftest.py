@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 # pytest's importlib mode has no sibling imports; the builder is loaded by its path.
-_SPEC = importlib.util.spec_from_file_location("synthetic_drill", Path(__file__).parent / "synthetic_drill.py")
+_SPEC = importlib.util.spec_from_file_location(
+    "synthetic_drill", Path(__file__).parent / "synthetic_drill.py"
+)
 _MODULE = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(_MODULE)
 

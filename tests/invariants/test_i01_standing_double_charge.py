@@ -50,11 +50,14 @@ def test_a_charge_before_anybody_asked_to_pay_is_all_too_much(drill):
     drill.create(intent)
     drill.capture(drill.token(intent), 900)
     (finding,) = drill.standard_end().judge("I-01").findings
-    assert (finding.summary, finding.money_at_risk) == ("charged without having asked to pay", (Money("USD", 900),))
+    assert (finding.summary, finding.money_at_risk) == (
+        "charged without having asked to pay",
+        (Money("USD", 900),),
+    )
 
 
 def test_a_charge_in_another_currency_is_no_agreement(drill):
-    intent, token, _ = drill.checkout(captured=False)
+    _, token, _ = drill.checkout(captured=False)
     drill.capture(token, 1000, currency="JPY")
     (finding,) = drill.standard_end().judge("I-01").findings
     assert finding.money_at_risk == (Money("JPY", 1000),)

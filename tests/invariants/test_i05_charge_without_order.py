@@ -108,7 +108,10 @@ def test_a_database_without_the_order_beats_a_read_that_shows_it(drill):
     missing, _, _ = drill.checkout()
     drill.order_row(kept)
     (finding,) = drill.standard_end().judge("I-05").findings
-    assert (finding.intent, finding.summary) == (f"i{missing}", "charged, and the database has no paid order for it")
+    assert (finding.intent, finding.summary) == (
+        f"i{missing}",
+        "charged, and the database has no paid order for it",
+    )
 
 
 def test_a_database_that_says_paid_is_not_believed_against_the_read(drill):

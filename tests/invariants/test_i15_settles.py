@@ -135,3 +135,22 @@ def test_the_deadline_counts_from_the_heal_when_that_came_last(drill):
     drill.load_end()
     drill.freeze()
     assert drill.judge("I-15").verdict == "inconclusive"
+
+
+def test_an_event_that_still_waits_in_the_outbox_is_open(new_drill):
+    from paydrill.evidence.fold import fold
+    from paydrill.evidence.reader import evidence
+    from paydrill.evidence.recorder import write_reading
+    from paydrill.invariants.catalogue import chosen
+    from paydrill.invariants.runner import judge
+
+    for state, verdict in (("pending", "fail"), ("sent", "pass")):
+        drill = new_drill()
+        intent, _, _ = drill.checkout()
+        run = drill.standard_end().write()
+        row = {"ref": "ev-1", "order_ref": f"ord-{intent}", "kind": "order.paid", "seq": 1, "state": state}
+        write_reading(run, "outbox_row", "db-1", 1, [row], 1_041_000_000_000, 1_041_000_000_001, True)
+        fold(run)
+        with evidence(run) as connection:
+            (result,) = judge(connection, chosen(("I-15",)))
+        assert result.verdict == verdict

@@ -97,13 +97,16 @@ def test_a_decline_settles_nothing_that_was_sent_after_it(drill):
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(409, "idempotency_in_progress"), (409, "state_conflict"), (429, None), (503, "frozen")]
+    ("status", "code"),
+    [(409, "idempotency_in_progress"), (409, "state_conflict"), (429, None), (503, "frozen")],
 )
 def test_an_answer_that_was_not_carried_out_settles_nothing(drill, status, code):
     drill.checkout()
     intent, token = begun(drill)
     drill.pay_lost(intent, token, at=2.0, key="a")
-    drill.op("pay", intent, 9.0, outcome="fail", status=status, code=code, executed=False, token=token, key="a")
+    drill.op(
+        "pay", intent, 9.0, outcome="fail", status=status, code=code, executed=False, token=token, key="a"
+    )
     drill.capture(token)
     assert drill.standard_end().judge("I-31").verdict == "pass"
 

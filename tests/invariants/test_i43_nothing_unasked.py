@@ -15,7 +15,10 @@ def test_a_refund_that_nobody_asked_for_is_a_finding(drill):
     _, _, pi = drill.checkout()
     drill.refund(pi, 400, at=9.0)
     (finding,) = drill.standard_end().judge("I-43").findings
-    assert (finding.summary, finding.money_at_risk) == ("refunded although nobody asked", (Money("USD", 400),))
+    assert (finding.summary, finding.money_at_risk) == (
+        "refunded although nobody asked",
+        (Money("USD", 400),),
+    )
 
 
 def test_a_refund_that_was_asked_for_holds(drill):
@@ -47,7 +50,9 @@ def test_two_tries_with_one_key_are_one_refund(drill):
 
 def test_a_refund_that_was_refused_and_made_is_a_finding(drill):
     intent, _, pi = drill.checkout()
-    drill.op("refund", intent, 9.0, outcome="fail", status=409, code="refund_refused", executed=True, amount=400)
+    drill.op(
+        "refund", intent, 9.0, outcome="fail", status=409, code="refund_refused", executed=True, amount=400
+    )
     drill.refund(pi, 400, at=9.1)
     assert drill.standard_end().judge("I-43").verdict == "fail"
 

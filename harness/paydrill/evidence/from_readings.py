@@ -20,6 +20,7 @@ _OURS = frozenset(
     {"intent", "intent_token", "op", "psp_effect", "psp_request", "webhook", "timeline", "reading"}
 )
 """Tables that the harness fills itself: no reading of the target may add to them."""
+_OF_AN_ORDER = frozenset({"outbox_row", "transition"})
 _REFS = ("ref", "parent", "order_ref", "client_ref", "event_ref", "cause_ref")
 
 
@@ -151,7 +152,7 @@ def _values(
         return {**common, **mapped, "intent": _owner(line, ref, parent, index, owners)}
     if table.name == "delivery":
         return _delivery(number, line, index)
-    if "intent" in {column.name for column in table.columns}:
+    if table.name in _OF_AN_ORDER:
         order = line.get("order_ref", ref)
         own = owners.get(order) if isinstance(order, str) else None
         return {**common, "intent": own if own is not None else index.resolve(line.get("client_ref"), order)}

@@ -40,10 +40,13 @@ SELECT
   max(t_start_ns) FILTER (WHERE kind = 'load_end') AS load_end_ns,
   max(t_start_ns) FILTER (WHERE kind = 'psp_freeze') AS freeze_ns,
   (SELECT max(snap) FROM given WHERE tbl = 'sut_fact' AND complete) AS snap,
+  (SELECT max(snap) FROM given WHERE tbl = 'outbox_row' AND complete) AS outbox_snap,
   EXISTS (FROM given WHERE tbl = 'sut_fact' AND complete) AS sut_given,
   EXISTS (FROM given WHERE tbl = 'sut_fact' AND complete)
     AND EXISTS (FROM sut_fact WHERE kind = 'order') AS orders_given,
-  coalesce((SELECT bool_and(complete) FROM given WHERE tbl IN ('op', 'intent_token')), false) AS history_whole
+  coalesce((SELECT bool_and(complete) FROM given WHERE tbl IN ('op', 'intent_token')), false) AS history_whole,
+  coalesce((SELECT complete FROM given WHERE tbl = 'psp_effect'), false)
+    AND count(*) FILTER (WHERE kind = 'psp_freeze') > 0 AS psp_whole
 FROM timeline
 """
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
 
 import orjson
 
 from paydrill.evidence.schema import Column, Row, Table, Value
 
 INT64_MAX = 2**63 - 1
+
+
+_EXACT: Mapping[str, type] = {"int": int, "text": str, "bool": bool}
 
 
 class Misfit(ValueError):
@@ -28,8 +33,14 @@ class TypedRows:
 
     def add(self, values: Mapping[str, object]) -> Row | None:
         """Append one row; None when it does not fit."""
+        row: Row = {}
+        get = values.get
         try:
-            row = {column.name: to_value(column, values.get(column.name)) for column in self.table.columns}
+            for column in self.table.columns:
+                value = get(column.name)
+                # The common case in line: this runs for every value of every row.
+                fits = type(value) is _EXACT[column.type] and not (column.type == "int" and _too_long(value))
+                row[column.name] = value if fits else to_value(column, value)  # type: ignore[assignment]
         except Misfit as misfit:
             self.reject(str(misfit))
             return None
@@ -43,15 +54,16 @@ class TypedRows:
 
     def sorted_unique(self) -> list[Row]:
         """Rows by key. Of rows with an equal key one is kept, whatever their order, and the rest are misfits."""
-        key = self.table.key
-        groups: dict[tuple[Value, ...], list[Row]] = {}
+        key = itemgetter(*self.table.key)
+        groups: dict[Any, list[Row]] = {}
         for row in self.rows:
-            groups.setdefault(tuple(row[name] for name in key), []).append(row)
+            groups.setdefault(key(row), []).append(row)
         for values, group in groups.items():
             if len(group) > 1:
-                self.reject(f"{len(group)} rows with the key {list(values)}")
-        ordered = sorted(groups, key=lambda values: tuple(_orderable(value) for value in values))
-        self.rows = [min(groups[values], key=repr) for values in ordered]
+                self.reject(f"{len(group)} rows with the key {values}")
+                group[:] = [min(group, key=repr)]
+        # Columns of a key are required and of one type, so that keys can be compared.
+        self.rows = [groups[values][0] for values in sorted(groups)]
         return self.rows
 
     @property
@@ -68,7 +80,7 @@ def to_value(column: Column, value: object) -> Value:
         if column.required:
             raise Misfit(f"{column.name} is missing")
         return None
-    if column.type == "int" and type(value) is int and -INT64_MAX <= value <= INT64_MAX:
+    if column.type == "int" and type(value) is int and not _too_long(value):
         return value
     if column.type == "bool" and isinstance(value, bool):
         return value
@@ -77,9 +89,13 @@ def to_value(column: Column, value: object) -> Value:
     raise Misfit(f"{column.name} is {value!r}, expected {column.type}")
 
 
+def _too_long(value: Any) -> bool:
+    return not -INT64_MAX <= value <= INT64_MAX
+
+
 def _as_text(value: object) -> str:
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
+        return value
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
@@ -91,11 +107,3 @@ def capitals(value: object) -> object:
 def row_hash(values: Mapping[str, object]) -> str:
     """A hash of a row as it was read, equal for equal content."""
     return hashlib.sha256(orjson.dumps(dict(values), option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
-
-
-def _orderable(value: Value) -> tuple[bool, int, str]:
-    return (
-        value is not None,
-        value if isinstance(value, int) else 0,
-        value if isinstance(value, str) else "",
-    )

@@ -6,7 +6,7 @@
 SELECT subject, intent,
   CASE
     WHEN net <= consent AND other_net <= 0 THEN true
-    WHEN pending > 0 OR getvariable('freeze_ns') IS NULL THEN NULL
+    WHEN pending > 0 OR NOT getvariable('psp_whole') THEN NULL
     ELSE false
   END AS held,
   CASE WHEN net > consent THEN net - consent ELSE other_net END AS amount,

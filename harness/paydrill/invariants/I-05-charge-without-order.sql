@@ -7,7 +7,7 @@ SELECT subject, pi, intent,
   CASE
     WHEN has_order THEN true
     WHEN kept <= 0 THEN asked OR deadline_ns IS NULL OR back_ns <= deadline_ns
-    WHEN has_order IS NULL OR pending > 0 OR deadline_ns IS NULL OR getvariable('freeze_ns') IS NULL THEN NULL
+    WHEN has_order IS NULL OR pending > 0 OR deadline_ns IS NULL OR NOT getvariable('psp_whole') THEN NULL
     WHEN getvariable('freeze_ns') >= deadline_ns THEN false
     ELSE NULL
   END AS held,
@@ -17,7 +17,8 @@ SELECT subject, pi, intent,
     WHEN has_order IS NULL THEN 'its final read was not answered, or came before its order had settled'
     WHEN pending > 0 THEN 'the PSP had not finished with it'
     WHEN deadline_ns IS NULL THEN 'a fault was not healed, or no time line was kept'
-    WHEN getvariable('freeze_ns') IS NULL OR getvariable('freeze_ns') < deadline_ns THEN 'no order yet, and the drill ended before its time was over'
+    WHEN NOT getvariable('psp_whole') THEN 'the journal of the PSP is not whole'
+    WHEN getvariable('freeze_ns') < deadline_ns THEN 'no order yet, and the drill ended before its time was over'
     WHEN paid_orders > 1 THEN 'charged, and several orders are paid by it'
     WHEN public_paid THEN 'charged, and the database has no paid order for it'
     ELSE 'charged, and no order is paid by it'

@@ -10,7 +10,7 @@ SELECT subject, intent,
   CASE
     WHEN says = 'failed' THEN CASE WHEN captured > 0 THEN false WHEN pending > 0 THEN NULL ELSE true END
     WHEN captured > 0 THEN true
-    WHEN pending > 0 OR getvariable('freeze_ns') IS NULL THEN NULL
+    WHEN pending > 0 OR NOT getvariable('psp_whole') THEN NULL
     ELSE false
   END AS held,
   CASE WHEN says = 'failed' THEN captured::BIGINT ELSE amount END AS amount, currency,

@@ -20,5 +20,8 @@ WHERE f.shown AND (f.class IN ('open', 'review') OR f.class IS NULL)
   AND NOT coalesce(f.state = idle.created_state, false)
   AND NOT coalesce(d.read_ns >= f.t_inv_ns AND d.class IS NOT NULL AND d.open = 0, false)
 UNION ALL
+SELECT intent, 'outbox:' || ref, state, read_ns, true, NULL, NULL
+FROM outbox_row WHERE snap = getvariable('outbox_snap') AND state = 'pending'
+UNION ALL
 SELECT r.intent, 'psp:' || p.root, 'pending ' || p.kind, getvariable('freeze_ns'), true, p.amount, r.currency
 FROM m_pending AS p JOIN v_root AS r ON r.root = p.root
