@@ -46,7 +46,7 @@ class DockerBackend:
 def _work(setup: StackSetup, found: images.Images, conductor: Conductor, stop: StopRequested) -> None:
     """The conductor's process."""
     engine.forget()
-    with up.running(setup, found) as stack:
+    with up.running(setup, found, stop) as stack:
         conductor(stack, stop)
 
 

@@ -31,7 +31,11 @@ ASK_AGAIN_S = 0.02
 WITHIN_S = 8.0
 _LOG_TAIL = 12
 _PSP_HEALTH = Health(http="/healthz")
-_TOXIPROXY_NODE = Node(TOXIPROXY, TOXIPROXY, 0)
+TOXIPROXY_NODE = Node(TOXIPROXY, TOXIPROXY, 0)
+
+
+def _short_pause() -> None:
+    time.sleep(ASK_AGAIN_S)
 
 
 class DockerStack:
@@ -101,18 +105,16 @@ class DockerStack:
         state = self._state(node.name)
         return state is not None and bool(state["Paused"])
 
-    def wait_healthy(self, nodes: Sequence[Node], timeout_s: float) -> None:
+    def wait_healthy(
+        self, nodes: Sequence[Node], timeout_s: float, pause: Callable[[], None] = _short_pause
+    ) -> None:
         wait_until_healthy(
             [self._probe(node) for node in nodes if node.name != CLIENT],
             timeout_s,
             trouble=self._ended,
             log_tail=self._log_tail,
-            pause=lambda: time.sleep(ASK_AGAIN_S),
+            pause=pause,
         )
-
-    def wait_for_toxiproxy(self, timeout_s: float) -> None:
-        """Raises NotReady."""
-        self.wait_healthy([_TOXIPROXY_NODE], timeout_s)
 
     def run_in(self, node: Node, argv: Sequence[str], timeout_s: float) -> CommandResult:
         self._must_run(node)
@@ -166,7 +168,7 @@ class DockerStack:
             raise NotReady(f"{node.name} {seen}: nothing can be run in it")
 
     def _probe(self, node: Node) -> Probe:
-        if node == _TOXIPROXY_NODE:
+        if node == TOXIPROXY_NODE:
             return Probe(node, self.addresses.toxiproxy_api, Health(http="/version"))
         service = self.setup.target.services.get(node.service)
         if service is None or node.name == PSP:

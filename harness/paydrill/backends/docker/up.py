@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from docker.errors import APIError, NotFound
 
@@ -24,9 +27,9 @@ from paydrill.backends.docker.blueprints import Drafter
 from paydrill.backends.docker.container import Blueprint
 from paydrill.backends.docker.images import Images
 from paydrill.backends.docker.run_files import RunFiles
-from paydrill.backends.docker.stack import DockerStack
+from paydrill.backends.docker.stack import ASK_AGAIN_S, TOXIPROXY_NODE, DockerStack
 from paydrill.backends.nodes import plan_nodes, write_files
-from paydrill.errors import EnvironmentNotReady
+from paydrill.errors import EnvironmentNotReady, Interrupted
 from paydrill.psp.control import PspControl
 from paydrill.topology import PSP, Node
 
@@ -34,10 +37,13 @@ HEALTHY_WITHIN_S = 45.0
 
 
 @contextmanager
-def running(setup: StackSetup, images: Images) -> Iterator[DockerStack]:
+def running(
+    setup: StackSetup, images: Images, stop: Callable[[], bool] = lambda: False
+) -> Iterator[DockerStack]:
     """The stack, healthy. Nothing of it is left when the block is left.
 
-    Raises EnvironmentNotReady, UsageError (a template of the target), NotReady.
+    Raises EnvironmentNotReady, UsageError (a template of the target), NotReady, and Interrupted when
+    `stop` says so before it is healthy.
     """
     with ExitStack() as undo:
         files = RunFiles.make(setup.run_id, setup.run_dir / "logs")
@@ -47,12 +53,20 @@ def running(setup: StackSetup, images: Images) -> Iterator[DockerStack]:
         block = network.create(engine.client(), setup.run_id, marks)
         addresses = Addresses(block, setup.topology, setup.target)
         source = files.readable(setup.source, "target")
-        stack = _started(setup, Drafter(setup, addresses, images, files, marks, source), undo)
-        stack.wait_healthy(setup.topology.nodes, HEALTHY_WITHIN_S)
+        pause = partial(_pause, stop)
+        stack = _started(setup, Drafter(setup, addresses, images, files, marks, source), undo, pause)
+        stack.wait_healthy(setup.topology.nodes, HEALTHY_WITHIN_S, pause)
         yield stack
 
 
-def _started(setup: StackSetup, drafter: Drafter, undo: ExitStack) -> DockerStack:
+def _pause(stop: Callable[[], bool]) -> None:
+    """Between two looks at the nodes."""
+    if stop():
+        raise Interrupted(signal.SIGINT)
+    time.sleep(ASK_AGAIN_S)
+
+
+def _started(setup: StackSetup, drafter: Drafter, undo: ExitStack, pause: Callable[[], None]) -> DockerStack:
     """Stores and their proxies first: services look for them when they begin."""
     plans = plan_nodes(setup, drafter.addresses)
     stores = [plan for plan in plans if plan.runtime == "postgres"]
@@ -68,8 +82,8 @@ def _started(setup: StackSetup, drafter: Drafter, undo: ExitStack) -> DockerStac
     control = PspControl(psp.socket)
     stack = DockerStack(setup, drafter.addresses, drafter.images, drafter.files, control)
     undo.callback(stack.close)
-    stack.wait_healthy(_nodes(stores), HEALTHY_WITHIN_S)
-    stack.wait_for_toxiproxy(HEALTHY_WITHIN_S)
+    stack.wait_healthy([TOXIPROXY_NODE, *_nodes(stores)], HEALTHY_WITHIN_S, pause)
+    pause()
     _start([_with_files(drafter, plan) for plan in services])
     return stack
 
