@@ -7,6 +7,7 @@ was read, before any interpretation. The file appears whole or not at all.
 from __future__ import annotations
 
 import itertools
+import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -43,13 +44,21 @@ def write_reading(
         "complete": complete,
         "error": error,
     }
-    lines = [orjson.dumps({"reading": header}), *(orjson.dumps(dict(row)) for row in rows), b""]
+    lines = [orjson.dumps({"reading": header}), *(_line(row) for row in rows), b""]
     run.readings.mkdir(parents=True, exist_ok=True)
     path = _free_name(run.readings, f"{table}-{snap}")
     unfinished = path.with_suffix(".part")
     unfinished.write_bytes(b"\n".join(lines))
     os.replace(unfinished, path)
     return path
+
+
+def _line(row: Mapping[str, object]) -> bytes:
+    """One row; a number that no column could hold is kept too, for the fold to refuse."""
+    try:
+        return orjson.dumps(dict(row))
+    except TypeError:
+        return json.dumps(dict(row), default=str).encode()
 
 
 def _free_name(folder: Path, stem: str) -> Path:

@@ -17,11 +17,11 @@ events AS (
       ' ' || said_amount, ' ' || said_currency, ' by ' || node)
   FROM op WHERE intent IN (FROM wanted) AND t_ret_ns IS NOT NULL
   UNION ALL
-  SELECT t.intent, r.pi, r.t_recv_ns, 'psp', 'req' || r.req, 'request',
+  SELECT coalesce(t.intent, w.intent), r.pi, r.t_recv_ns, 'psp', 'req' || r.req, 'request',
     concat('PSP receives ', r.op, ' key ' || r.idem_key, ', ' || r.decision, ', not executed: ' || r.stopped_by,
       CASE WHEN r.delivered = false THEN ', its answer is lost' END)
-  FROM psp_request AS r LEFT JOIN token AS t ON t.token = r.token
-  WHERE t.intent IS NOT NULL OR r.pi IN (FROM wanted_object)
+  FROM psp_request AS r LEFT JOIN token AS t ON t.token = r.token LEFT JOIN root AS w ON w.root = r.pi
+  WHERE t.intent IS NOT NULL OR w.root IS NOT NULL
   UNION ALL
   SELECT w.intent, e.pi, e.t_ns, 'psp', 'eff' || e.eff, e.kind,
     concat('PSP ', e.kind, ' ', e.amount, ' ', e.currency, CASE WHEN e.status <> 'done' THEN ' ' || e.status END,
@@ -32,10 +32,10 @@ events AS (
     concat('its database says ', kind, ' ', ref, ' is ', state, ' ' || amount, ' ' || currency)
   FROM sut_fact WHERE intent IN (FROM wanted) AND snap = getvariable('snap')
   UNION ALL
-  SELECT t.intent, w.pi, w.t_sent_ns, 'psp', 'wh' || w.attempt, 'webhook',
+  SELECT coalesce(t.intent, r.intent), w.pi, w.t_sent_ns, 'psp', 'wh' || w.attempt, 'webhook',
     concat('PSP tells ', w.type, CASE WHEN w.variant <> 'genuine' THEN ' (' || w.variant || ')' END, ', answered ' || w.status)
-  FROM webhook AS w LEFT JOIN token AS t ON t.token = w.token
-  WHERE t.intent IS NOT NULL OR w.pi IN (FROM wanted_object)
+  FROM webhook AS w LEFT JOIN token AS t ON t.token = w.token LEFT JOIN root AS r ON r.root = w.pi
+  WHERE t.intent IS NOT NULL OR r.root IS NOT NULL
   UNION ALL
   SELECT intent, NULL, t_ns, 'receiver', 'dl' || delivery, 'delivery', concat('delivered: ', kind, ' of order ' || order_ref)
   FROM delivery WHERE intent IN (FROM wanted)
