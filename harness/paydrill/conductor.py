@@ -20,6 +20,7 @@ from paydrill.load.child import LoadChild
 from paydrill.plan import Plan, PlannedFault
 from paydrill.quiescence import wait_until_settled
 from paydrill.run_folder import LineLog, RunFolder
+from paydrill.run_record import record_stack
 from paydrill.schedule import Finish, Heal, Inject, LoadOver, Passed, Trouble, begin, next_action
 from paydrill.topology import CLIENT, Edge
 from paydrill.toxiproxy.client import Bytes
@@ -28,7 +29,7 @@ from paydrill.toxiproxy.toxic import Direction
 POLL_S = 0.05
 LEAD_S = 0.3
 HEALTHY_AGAIN_S = 15.0
-LOAD_DRAIN_S = 30.0
+LOAD_DRAIN_S = 45.0
 FINAL_READS_S = 20.0
 DRAIN_S = 5.0
 DIRECTIONS: tuple[Direction, Direction] = ("upstream", "downstream")
@@ -62,6 +63,7 @@ class Conductor:
         self._phase("steady")
         before = host_fit.sample()
         with self._load(stack) as load:
+            record_stack(self.run, stack)
             load.wait_ready(20.0)
             ended = self._drill(stack, load, stop_asked)
             self._phase("healing")
@@ -78,16 +80,17 @@ class Conductor:
         self._phase("collected")
 
     def _load(self, stack: Stack) -> LoadChild:
-        target = stack.setup.target
+        target, entrance = stack.setup.target, self._entrance(stack)
         return LoadChild(
             plan=self.plan.load,
             client=target.client,
             catalogue=target.catalogue,
             timing=stack.setup.timing,
             seed=self.plan.seed,
-            base=stack.dial(self._entrance(stack)),
+            base=stack.dial(entrance),
             history_dir=self.run.path,
             log=self.run.logs / "locust.log",
+            edge=entrance.name,
         )
 
     def _entrance(self, stack: Stack) -> Edge:

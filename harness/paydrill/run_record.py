@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from paydrill.backends import Stack
 from paydrill.plan import plan_to_json
 from paydrill.request import DrillRequest
 from paydrill.run_folder import RunFolder
@@ -33,6 +34,17 @@ def begin_run(run: RunFolder, run_id: str, request: DrillRequest, backend: str, 
 def add_to_run(run: RunFolder, **facts: Any) -> None:
     """Add what was learned since, such as versions; keys that are there already are replaced."""
     _write(run, {**orjson.loads(run.run.read_bytes()), **facts})
+
+
+def record_stack(run: RunFolder, stack: Stack) -> None:
+    """Add what the running stack says of itself: isolation, versions, foreign programs."""
+    add_to_run(
+        run,
+        isolation=stack.isolation,
+        capabilities=dict(stack.capabilities),
+        versions={**harness_versions(), **stack.versions()},
+        parts={name: dict(part) for name, part in stack.foreign_parts().items()},
+    )
 
 
 def new_run_id(request: DrillRequest) -> str:

@@ -100,11 +100,13 @@ def test_on_an_unfit_host_only_what_was_late_is_doubted():
         (FINDING,),
         codes.HOST_UNFIT,
     )
-    served = SloResult("availability", "fail", ">= 0.9", 0.5)
-    assert doubt_late_slos([SLOW, SERVED, served]) == (
+    late_answers = SloResult("availability", "fail", ">= 0.9", 0.5)
+    refused = SloResult("ok_ratio", "fail", ">= 0.9", 0.5)
+    assert doubt_late_slos([SLOW, SERVED, late_answers, refused]) == (
         SloResult("p99_ms", "inconclusive", "< 800", 905.0),
         SERVED,
-        served,
+        SloResult("availability", "inconclusive", ">= 0.9", 0.5),
+        refused,
     )
 
 

@@ -123,6 +123,15 @@ class Stack(Protocol):
         """Version of every real part: postgresql, nginx, toxiproxy, python, and the target's libraries."""
         ...
 
+    def foreign_parts(self) -> Mapping[str, Mapping[str, str]]:
+        """`version`, `path`, `source` and `sha256` of every foreign program (or image), by its name."""
+        ...
+
+    @property
+    def capabilities(self) -> Mapping[str, object]:
+        """What this machine can do for the backend, as it was found by trying."""
+        ...
+
 
 @dataclass(frozen=True)
 class Outcome:

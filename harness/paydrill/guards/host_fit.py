@@ -20,7 +20,7 @@ LAG_P99_LIMIT_MS = 250.0
 STEAL_LIMIT_PCT = 30.0
 SUSPENDED_LIMIT_S = 1.0
 TIMED_INVARIANTS = frozenset({"I-15", "I-24", "I-39", "I-40"})
-TIMED_SLOS = frozenset({"p95_ms", "p99_ms"})
+TIMED_SLOS = frozenset({"availability", "p95_ms", "p99_ms"})
 
 
 def check(facts: RunFacts) -> GuardResult:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -30,6 +31,10 @@ class Part:
         """Of the program itself; for PostgreSQL of the `postgres` program in the folder."""
         program = self.path / "postgres" if self.path.is_dir() else self.path
         return _sha256(program, program.stat().st_mtime_ns)
+
+    def as_json(self) -> Mapping[str, str]:
+        """As it stands in run.json."""
+        return {"version": self.version, "path": str(self.path), "source": self.source, "sha256": self.sha256}
 
 
 @lru_cache

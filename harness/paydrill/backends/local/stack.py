@@ -119,6 +119,9 @@ class LocalStack:
                 found[distribution] = importlib.metadata.version(distribution)
         return found
 
+    def foreign_parts(self) -> Mapping[str, Mapping[str, str]]:
+        return {part.name: part.as_json() for part in self.parts.all()}
+
     def _probe(self, node: Node) -> Probe:
         service = self.setup.target.services.get(node.service)
         health = service.health if service else Health()
