@@ -112,7 +112,8 @@ class ControlServer:
 
     async def _drain(self, timeout_s: float) -> _Message:
         try:
-            await asyncio.wait_for(self._all_quiet(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._all_quiet()
         except TimeoutError:
             return {"drained": False, **self._status()}
         await self._desk.journal.durable()

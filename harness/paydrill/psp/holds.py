@@ -58,7 +58,8 @@ class Hold:
     async def wait(self) -> Release:
         """Until released, or `max_s` is over."""
         try:
-            return await asyncio.wait_for(asyncio.shield(self.outcome), self.max_s)
+            async with asyncio.timeout(self.max_s):
+                return await asyncio.shield(self.outcome)
         except TimeoutError:
             return Release("answer", "expired")
 

@@ -136,7 +136,9 @@ class Webhooks:
     async def _wait_for_work(self) -> None:
         wait_s = max(0.0, (self._queue[0].at_ns - time.monotonic_ns()) / 1e9) if self._may_send() else None
         try:
-            await asyncio.wait_for(self._changed.wait(), wait_s)
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the event.
+            async with asyncio.timeout(wait_s):
+                await self._changed.wait()
         except TimeoutError:
             return
 
