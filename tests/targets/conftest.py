@@ -193,6 +193,13 @@ class Node:
             return send(self.port, "GET", self.health).status == 200
         return False
 
+    def is_connected_to(self, port: int) -> bool:
+        """Whether the process has a TCP connection to that port of loopback."""
+        assert self.process is not None
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        inodes = {f"socket:[{row[9]}]" for row in rows if int(row[2].partition(":")[2], 16) == port}
+        return any(os.readlink(fd) in inodes for fd in Path(f"/proc/{self.process.pid}/fd").iterdir())
+
     def log(self) -> str:
         return (self.folder / f"{self.name}.log").read_text()[-3000:]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias
 
 import asyncpg
@@ -14,6 +14,9 @@ Row: TypeAlias = asyncpg.Record
 
 WAIT_S = 2.0
 """The longest wait for a free connection, for connecting and for one statement."""
+
+CLIENT_TROUBLE = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises for a connection that broke while it was in use."""
 
 SERVER_SETTINGS = {
     "statement_timeout": "2000",
@@ -62,13 +65,15 @@ class Database:
         """For single statements. Raises DatabaseUnavailable."""
         try:
             connection = await self._pool.acquire(timeout=WAIT_S)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (OSError, TimeoutError, asyncpg.PostgresError, *CLIENT_TROUBLE) as error:
             raise DatabaseUnavailable("no connection") from error
         try:
             yield connection
         except BaseException as error:
             if _spoils(error):
-                connection.terminate()
+                # One that the server has closed is out of the pool already and refuses even this.
+                with suppress(asyncpg.InterfaceError):
+                    connection.terminate()
             if _is_trouble(error):
                 raise DatabaseUnavailable(type(error).__name__) from error
             raise
@@ -104,7 +109,7 @@ def _is_trouble(error: BaseException) -> bool:
         (
             OSError,
             TimeoutError,
-            asyncpg.InterfaceError,
+            *CLIENT_TROUBLE,
             asyncpg.PostgresConnectionError,
             asyncpg.OperatorInterventionError,
             asyncpg.InsufficientResourcesError,

@@ -22,10 +22,10 @@ from services.stock import sell
 from services.surplus import return_charge
 
 OVERLAP_S = 8
-DEEP_OVERLAP_S = 120
+DEEP_OVERLAP_S = 60
 DEEP_EVERY = 10
 GRACE_S = 3.0
-"""A younger charge that we do not know may be on its way into our database."""
+"""A charge that we do not know is given that long, by our own clock, to turn up in our database."""
 
 CAUSE = Cause("sweep")
 
@@ -37,6 +37,7 @@ class Sweep:
         self._db = db
         self._psp = psp
         self._passes = 0
+        self._seen_at: dict[str, float] = {}
 
     async def run_once(self) -> None:
         """Raises StripeError or DatabaseUnavailable; then the position stays and the next pass repeats it."""
@@ -77,7 +78,7 @@ class Sweep:
     async def _judge(self, intent: PspIntent, ours: Row | None) -> None:
         outcome = intent.outcome()
         if ours is None:
-            if isinstance(outcome, Captured) and time.time() - intent.created_s > GRACE_S:
+            if isinstance(outcome, Captured) and self._is_stray(intent.psp_id):
                 async with self._db.transaction() as tx:
                     await _take_in_stray(tx, intent, outcome)
             return
@@ -87,6 +88,11 @@ class Sweep:
         if settles or surplus or (ours["state"] in ("declined", "failed") and isinstance(outcome, Captured)):
             async with self._db.transaction() as tx:
                 await settle(tx, ours["id"], outcome, CAUSE)
+
+    def _is_stray(self, psp_id: str) -> bool:
+        """Whether we have not known of the charge for long enough."""
+        now = time.monotonic()
+        return now - self._seen_at.setdefault(psp_id, now) >= GRACE_S
 
 
 async def _take_in_stray(tx: Connection, intent: PspIntent, charge: Captured) -> None:
