@@ -34,6 +34,11 @@ class RunFolder:
         return self.path / "run.json"
 
     @property
+    def mutant(self) -> Path:
+        """The patch of a drill against a mutant, so that it can be replayed anywhere."""
+        return self.path / "mutant.patch"
+
+    @property
     def timeline(self) -> Path:
         return self.path / "timeline.jsonl"
 

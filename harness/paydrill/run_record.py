@@ -28,6 +28,8 @@ def begin_run(run: RunFolder, run_id: str, request: DrillRequest, backend: str, 
         folder.mkdir()
     run.scenario.write_text(request.scenario.text, encoding="utf-8")
     run.plan.write_bytes(plan_to_json(request.plan))
+    if request.mutant is not None:
+        run.mutant.write_bytes(request.mutant.patch.read_bytes())
     _write(run, _record(run_id, request, backend, timing))
 
 
