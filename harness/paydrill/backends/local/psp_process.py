@@ -10,7 +10,7 @@ from pathlib import Path
 
 import paydrill
 from paydrill.backends import NodePlan, StackSetup
-from paydrill.backends.local.layout import Layout
+from paydrill.backends.local.layout import CONTROL_SOCKET, Layout
 from paydrill.backends.local.spawn import Order, execute
 from paydrill.psp.control import PspControl
 from paydrill.topology import Node
@@ -52,4 +52,4 @@ class PspProcess:
 
     @property
     def _socket(self) -> Path:
-        return self._layout.psp / "control.sock"
+        return self._layout.psp / CONTROL_SOCKET
