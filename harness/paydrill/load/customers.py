@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faker import Faker
-
 POOL_SIZE = 200
 
 
@@ -21,6 +19,8 @@ class Customer:
 
 def customers(seed: int, count: int = POOL_SIZE) -> tuple[Customer, ...]:
     """`count` different people; the same for the same seed and version of Faker."""
+    from faker import Faker  # a quarter of a second, and only the load itself needs people
+
     fake = Faker("en_US")
     fake.seed_instance(f"{seed}:customers")
     return tuple(
