@@ -55,6 +55,11 @@ class DockerStack:
         self._files = files
 
     @property
+    def capabilities(self) -> Mapping[str, object]:
+        """What this engine gives, for run.json."""
+        return {**versions.facts_of_engine(), "network": str(self.addresses.network)}
+
+    @property
     def topology(self) -> Topology:
         return self.setup.topology
 
@@ -132,16 +137,24 @@ class DockerStack:
         return [name for name in wanted if self._process(name) is None]
 
     def versions(self) -> Mapping[str, str]:
-        """Parts of the target's image, Toxiproxy, the PSP's Python, the engine, and both images."""
-        of_harness, of_target = (
-            versions.of_image(self._images.harness),
-            versions.of_image(self._images.target),
-        )
-        found = dict(of_target)
-        found |= {"toxiproxy": of_harness.get("toxiproxy", "unknown"), "docker": versions.of_engine()}
-        found |= {f"psp.{name}": of_harness[name] for name in ("python",) if name in of_harness}
+        """Of the target's image, Toxiproxy and the engine."""
+        of_target = versions.of_image(self._images.target)
+        programs = {**versions.of_image(self._images.harness).programs, **of_target.programs}
+        told = {name: program["version"] for name, program in programs.items()}
+        return {**of_target.libraries, **told, "docker": versions.of_engine()}
+
+    def foreign_parts(self) -> Mapping[str, Mapping[str, str]]:
+        """Programs by their place in an image, and the images themselves; a program's `source` is its image."""
+        found: dict[str, Mapping[str, str]] = {}
         for name, reference in (("harness", self._images.harness), ("target", self._images.target)):
-            found[f"image.{name}"] = f"{reference} {image_id(reference)}"
+            for program, told in versions.of_image(reference).programs.items():
+                found[program] = {**told, "source": reference}
+            found[f"image {name}"] = {
+                "version": reference.rpartition(":")[2],
+                "path": reference,
+                "source": "engine",
+                "sha256": image_id(reference).removeprefix("sha256:"),
+            }
         return found
 
     def close(self) -> None:
