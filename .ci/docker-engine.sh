@@ -6,11 +6,13 @@
 # PAYDRILL_DOCKERD_LOG   where dockerd writes (default: a file in the temporary folder)
 # PAYDRILL_DOCKERD_WAIT  seconds to wait for its first answer (default 60)
 # PAYDRILL_DOCKERD_ARGS  more options for dockerd
+# PAYDRILL_DOCKER_RUN    where its pid files are (default /var/run)
 set -eu
 
 log=${PAYDRILL_DOCKERD_LOG:-${TMPDIR:-/tmp}/paydrill-dockerd.log}
 wait_s=${PAYDRILL_DOCKERD_WAIT:-60}
-pid_file=/var/run/docker.pid
+run=${PAYDRILL_DOCKER_RUN:-/var/run}
+pid_file=$run/docker.pid
 
 say() { echo "docker-engine: $*" >&2; }
 
@@ -62,7 +64,7 @@ remove_stale_pid_file() {
 start_engine() {
     [ "$(id -u)" = 0 ] || fail "no engine answers and only root can start one: run this as root"
     remove_stale_pid_file "$pid_file" dockerd
-    remove_stale_pid_file /var/run/docker/containerd/containerd.pid containerd
+    remove_stale_pid_file "$run/docker/containerd/containerd.pid" containerd
     if [ -e "$pid_file" ]; then
         say "dockerd runs already (process $(cat "$pid_file")); waiting for its answer"
         return 0
