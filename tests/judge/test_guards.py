@@ -85,13 +85,25 @@ def in_quiet(drill, intent, line):
     return abs(line["t"] - start) < 3_000_000_000
 
 
+def on_an_edge_that_the_psp_does_not_see(drill):
+    drill.lines("fault")[0]["where"] = ["orders-1->db-1"]
+
+
 def idle_edge(drill):
+    on_an_edge_that_the_psp_does_not_see(drill)
     for line in drill.lines("counters"):
         line["received"] = line["sent"] = 500 if line["when"] == "after" else 0
 
 
 def counters_not_read(drill):
+    on_an_edge_that_the_psp_does_not_see(drill)
     drill.drop_timeline("counters")
+
+
+def test_payments_in_the_psps_own_log_are_traffic_of_its_edges_whatever_the_counters_say(drill, tmp_path):
+    for line in drill.lines("counters"):
+        line["received"] = line["sent"] = 0
+    assert tripped(guards_of(drill, tmp_path)) == {}
 
 
 def never_injected(drill):
