@@ -10,7 +10,7 @@ from paydrill.target import Client, Outcome, OutcomeRule, Request
 from paydrill.yaml_fields import Field, Section
 from paydrill.yaml_source import YamlList, YamlMap, YamlNode, shown
 
-KINDS = ("create", "pay", "cancel", "refund", "read", "final")
+KINDS = ("create", "pay", "cancel", "refund", "read", "find", "final")
 NEEDED = ("create", "pay", "read")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 FACTS = ("order_ref", "said", "state", "amount", "currency", "version", "code")
@@ -21,12 +21,13 @@ _STATUS = re.compile(r"[1-5](\d\d|xx)")
 
 def read_client(field: Field) -> Client | None:
     """The client, its mistakes noted."""
-    section = field.section(("requests", "outcomes", "paid_states", "retry_codes"))
+    section = field.section(("requests", "outcomes", "paid_states", "failed_states", "retry_codes"))
     requests, outcomes = section.require("requests"), section.require("outcomes")
     return Client(
         requests=_requests(requests) if requests else {},
         outcomes=tuple(_outcome(item) for item in outcomes.items()) if outcomes else (),
         paid_states=_words(section.get("paid_states")),
+        failed_states=_words(section.get("failed_states")),
         retry_codes=_words(section.get("retry_codes")),
     )
 
