@@ -40,7 +40,7 @@ def run_drills(requests: Sequence[DrillRequest], *, out: Path, progress: Say) ->
     """Run them one after another. Raises Interrupted (after healing) and EnvironmentNotReady."""
     verdicts = []
     for request in requests:
-        choice = choose(request.backend)
+        choice = choose(request.backend, progress)
         progress(f"backend {choice.backend.name}: {choice.why}")
         verdicts.append(_run_one(request, choice.backend, out, progress))
     return verdicts

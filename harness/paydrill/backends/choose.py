@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from paydrill.backends import Backend
@@ -14,13 +15,19 @@ class Choice:
     why: str
 
 
-def choose(wanted: str) -> Choice:
-    """`wanted` is auto, docker or local. Raises EnvironmentNotReady with what is missing."""
+Say = Callable[[str], None]
+
+
+def choose(wanted: str, say: Say = lambda line: None) -> Choice:
+    """`wanted` is auto, docker or local; `say` is told of long work, such as building an image.
+
+    Raises EnvironmentNotReady with what is missing.
+    """
     if wanted == "local":
         return Choice(_checked(_local()), "local was asked for")
     if wanted == "docker":
-        return Choice(_checked(_docker()), "docker was asked for")
-    docker = _docker()
+        return Choice(_checked(_docker(say)), "docker was asked for")
+    docker = _docker(say)
     if not (missing := docker.missing()):
         return Choice(docker, "a Docker engine answers")
     return Choice(_checked(_local()), f"no Docker: {missing[0]}")
@@ -38,7 +45,7 @@ def _local() -> Backend:
     return LocalBackend()
 
 
-def _docker() -> Backend:
+def _docker(say: Say) -> Backend:
     from paydrill.backends.docker import DockerBackend
 
-    return DockerBackend()
+    return DockerBackend(say)

@@ -145,5 +145,7 @@ class ForkedWorld:
             )
         if self._said.get("init_ended"):
             return Outcome(None, signal.SIGKILL, "the whole drill was killed from outside")
-        problem = self._said.get("watchdog", "the watchdog was killed, and all below it with it")
+        problem = self._said.get(
+            "watchdog", "watchdog_died: the watchdog was killed, and all below it with it"
+        )
         return Outcome(None, signal.SIGKILL, str(problem))

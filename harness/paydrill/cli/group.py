@@ -20,6 +20,7 @@ COMMANDS = {
     "replay": "Run a stored run's plan again.",
     "doctor": "What this machine can run, and what installs the rest.",
     "clean": "Remove what dead drills left.",
+    "image": "Make the images of the docker backend ahead of the first drill.",
     "psp": "The PSP simulator alone.",
 }
 
