@@ -14,6 +14,10 @@ from paydrill.evidence.fold import fold
 from paydrill.evidence.recorder import write_reading
 from paydrill.run_folder import RunFolder
 
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -300,8 +304,11 @@ def test_any_torn_tail_and_any_missing_file_gives_tables_and_never_more_than_was
 
 
 @QUICK
-@given(junk=st.recursive(st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)),
-       kind=st.sampled_from(["intent", "token", "invoke", "return", "drop", "done"]), name=st.sampled_from(["intent", "op", "token", "t", "outcome", "said", "client_ref", "currency"]))  # fmt: skip
+@given(
+    junk=JUNK,
+    kind=st.sampled_from(["intent", "token", "invoke", "return", "drop", "done"]),
+    name=st.sampled_from(["intent", "op", "token", "t", "outcome", "said", "client_ref", "currency"]),
+)
 def test_no_value_in_a_history_line_is_an_error(new_drill, junk, kind, name):
     drill = new_drill()
     drill.checkout()
@@ -311,3 +318,42 @@ def test_no_value_in_a_history_line_is_an_error(new_drill, junk, kind, name):
         file.write(orjson.dumps(line) + b"\n")
     fold(run)
     assert {row["op"] for row in rows(run, "op")} >= {1, 2, 3}
+
+
+@QUICK
+@given(junk=JUNK, name=st.sampled_from(["table", "source", "snap", "t_from_ns", "complete", "error", "kind", "ref", "parent", "client_ref", "state", "amount", "currency"]))  # fmt: skip
+def test_no_value_in_a_reading_is_an_error(new_drill, junk, name):
+    run = new_drill().write()
+    header = {"table": "sut_fact", "source": "db", "snap": 1, "t_from_ns": 1, "t_to_ns": 2, "complete": True}
+    row = {"kind": "order", "ref": "o", "state": "paid", "amount": 5, "currency": "usd"}
+    changed = [{**each, name: junk} if name in each or each is row else each for each in (header, row)]
+    run.readings.mkdir()
+    lines = [{"reading": changed[0]}, changed[1], row]
+    (run.readings / "sut_fact-1.ndjson").write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+    fold(run)
+    assert len(rows(run, "sut_fact") or []) <= 2
+
+
+@QUICK
+@given(junk=JUNK, name=st.sampled_from(["t", "kind", "id", "name", "where", "n", "head", "clean", "snap"]), kind=st.sampled_from(["fault", "heal", "psp_freeze", "snapshot", "settled"]))  # fmt: skip
+def test_no_value_in_the_time_line_is_an_error(new_drill, junk, name, kind):
+    drill = new_drill()
+    drill.checkout()
+    run = drill.standard_end().write()
+    with run.timeline.open("ab") as file:
+        file.write(orjson.dumps({"seq": 99, "t": 5, "kind": kind, name: junk}) + b"\n")
+    fold(run)
+    assert rows(run, "timeline")
+
+
+@QUICK
+@given(junk=JUNK, name=st.sampled_from(["t", "kind", "req", "t_recv", "token", "pi", "money", "effects", "objects", "status"]), kind=st.sampled_from(["request", "effect", "answer", "open", "webhook", "freeze"]))  # fmt: skip
+def test_no_value_in_the_journal_is_an_error(new_drill, junk, name, kind):
+    drill = new_drill()
+    drill.checkout()
+    drill.journal.append({"t": 2_000_000_000_000, "kind": kind, "req": 50})
+    drill.standard_end()
+    drill.journal_change = {kind: {name: junk}}
+    run = drill.write()
+    fold(run)
+    assert len(rows(run, "psp_effect")) <= 2

@@ -55,6 +55,7 @@ class SyntheticDrill:
         self.intents = {}
         self._ids = {kind: itertools.count(1) for kind in ("intent", "token", "op", "eff", "req", "pi")}
         self.history_ends = True
+        self.journal_change = {}  # kind of line -> fields that are written otherwise
 
     # -- what clients do ---------------------------------------------------------------------------
     def intent(self, at=1.0, amount=1000, currency="USD"):
@@ -285,7 +286,7 @@ class SyntheticDrill:
         self.run.psp_journal.parent.mkdir(parents=True, exist_ok=True)
         digests, written, previous = [], [], GENESIS
         for number, line in enumerate(sorted(self.journal, key=lambda line: line["t"]), start=1):
-            text = orjson.dumps({"n": number, **line})
+            text = orjson.dumps({"n": number, **line, **self.journal_change.get(line["kind"], {})})
             previous = link(previous, text)
             digests.append(previous)
             written.append(previous.encode() + b" " + text + b"\n")

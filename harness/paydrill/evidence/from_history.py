@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from paydrill.evidence.json_lines import JsonLines, JsonObject, number, read_json_lines
+from paydrill.evidence.json_lines import JsonLines, JsonObject, number, read_json_lines, span
 from paydrill.evidence.parts import Part, Reading
 from paydrill.evidence.run_info import RunInfo
 from paydrill.evidence.schema import tables
@@ -21,15 +21,13 @@ def parts_from_history(files: Iterable[Path], info: RunInfo) -> list[Part]:
     if not read:
         return []
     trouble = "; ".join(text for path, each in read.items() if (text := _gap(path.name, each))) or None
-    times = [t for line in lines if isinstance(t := line.get("t"), int)]
+    first_ns, last_ns = span(line.get("t") for line in lines)
     by_kind = _by_kind(lines)
     typed = (_intents(by_kind), _tokens(by_kind), _ops(by_kind, info))
     return [
         Part(
             rows,
-            Reading(
-                rows.table.name, "history", 0, min(times, default=0), max(times, default=0), True, trouble
-            ),
+            Reading(rows.table.name, "history", 0, first_ns, last_ns, True, trouble),
         )
         for rows in typed
     ]

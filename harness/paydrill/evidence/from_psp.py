@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from paydrill.evidence.json_lines import JsonObject
+from paydrill.evidence.json_lines import JsonObject, span
 from paydrill.evidence.parts import Part, Reading
 from paydrill.evidence.schema import tables
 from paydrill.evidence.typed_rows import TypedRows, capitals
@@ -54,10 +54,9 @@ def _not_frozen(journal: Journal, timeline: Iterable[JsonObject]) -> str | None:
 
 def _span(journal: Journal) -> tuple[int, int]:
     """When it was begun, and the last time that it tells of."""
-    times = [start.t_ns for start in journal.starts]
-    times.extend(t_ns for t_ns, _ in journal.freezes)
-    times.extend(effect.t_ns for effect in journal.effects[-1:])
-    return min(times, default=0), max(times, default=0)
+    starts = [start.t_ns for start in journal.starts]
+    freezes = [t_ns for t_ns, _ in journal.freezes]
+    return span([*starts, *freezes, *(effect.t_ns for effect in journal.effects[-1:])])
 
 
 def _rows(table: str, found: Iterable[PspEffectRow | PspRequestRow | WebhookRow]) -> TypedRows:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from paydrill.evidence.json_lines import JsonObject, read_json_lines
+from paydrill.evidence.json_lines import JsonObject, read_json_lines, span
 from paydrill.evidence.parts import IntentIndex, Part, Reading
 from paydrill.evidence.run_info import RunInfo
 from paydrill.evidence.schema import Table, tables
@@ -48,12 +48,10 @@ def parts_from_deliveries(path: Path, index: IntentIndex) -> list[Part]:
     lines = read_json_lines(path)
     objects = tuple(_with_text_refs(line) for line in lines.objects if "reading" not in line)
     header = next((_header(line) for line in lines.objects if "reading" in line), {})
-    times = [t for line in objects if isinstance(t := _time_of(line), int)]
+    first_ns, last_ns = span(_time_of(line) for line in objects)
     trouble = _trouble(header.get("error"), lines.torn, lines.malformed)
     complete = header.get("complete", True) is True
-    reading = Reading(
-        "delivery", "fulfilment", 0, min(times, default=0), max(times, default=0), complete, trouble
-    )
+    reading = Reading("delivery", "fulfilment", 0, first_ns, last_ns, complete, trouble)
     rows = TypedRows(tables()["delivery"])
     for number, line in enumerate(objects):
         rows.add(_delivery(number, line, index))

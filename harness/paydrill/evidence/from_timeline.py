@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from paydrill.evidence.json_lines import JsonObject, number, read_json_lines
+from paydrill.evidence.json_lines import JsonObject, number, read_json_lines, span
 from paydrill.evidence.parts import Part, Reading
 from paydrill.evidence.schema import tables
 from paydrill.evidence.typed_rows import TypedRows
@@ -29,9 +29,9 @@ def parts_from_timeline(path: Path) -> list[Part]:
     healed = {number(line, "id"): line.get("t") for line in lines.objects if line.get("kind") == "heal"}
     for place, line in enumerate(sorted(lines.objects, key=_order)):
         rows.add(_row(place, line, healed))
-    times = [t for line in lines.objects if isinstance(t := line.get("t"), int)]
+    first_ns, last_ns = span(line.get("t") for line in lines.objects)
     trouble = f"{lines.malformed} lines are not JSON" if lines.malformed else None
-    reading = Reading("timeline", "timeline", 0, min(times, default=0), max(times, default=0), True, trouble)
+    reading = Reading("timeline", "timeline", 0, first_ns, last_ns, True, trouble)
     return [Part(rows, reading)]
 
 

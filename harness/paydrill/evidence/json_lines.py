@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,12 @@ def number(line: JsonObject, name: str) -> int:
     """A whole number of a line; -1 where there is none."""
     value = line.get(name)
     return value if type(value) is int else -1
+
+
+def span(values: Iterable[object]) -> tuple[int, int]:
+    """The least and the greatest of those that are whole numbers of 64 bits; (0, 0) without any."""
+    times = [value for value in values if type(value) is int and 0 <= value < 2**63]
+    return min(times, default=0), max(times, default=0)
 
 
 def _parse(line: bytes) -> JsonObject | None:
