@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from paydrill import collector, host_fit
 from paydrill.backends import Stack
+from paydrill.clock import MonotonicClock
 from paydrill.errors import DrillBroken, InstrumentDied, PaydrillError
 from paydrill.faults import Fault, InForce, Scene, Witness
 from paydrill.load.child import LoadChild
@@ -191,11 +192,12 @@ class Conductor:
         self._check_instruments(stack, load)
 
     def _collect(self, stack: Stack, load: LoadChild) -> None:
-        load.final_reads(FINAL_READS_S)
         first = collector.read_facts(stack, self.run, snap=1)
         self.timeline.write("snapshot", snap=1, equal=None)
         # Whatever still works behind our back gets a full period of the reconciler to show itself.
-        time.sleep(stack.setup.timing.reconcile_period_s)
+        next_ns = time.monotonic_ns() + int(stack.setup.timing.reconcile_period_s * 1e9)
+        load.final_reads(FINAL_READS_S)
+        MonotonicClock().sleep_until(next_ns)
         second = collector.read_facts(stack, self.run, snap=2)
         self.timeline.write("snapshot", snap=2, equal=collector.equal(first, second))
         self._check_instruments(stack, load)

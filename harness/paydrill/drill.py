@@ -19,7 +19,7 @@ from types import FrameType
 from paydrill.backends import Backend, Outcome, Secrets, StackSetup, World
 from paydrill.backends.choose import choose
 from paydrill.conductor import course
-from paydrill.errors import Interrupted
+from paydrill.errors import Interrupted, UsageError
 from paydrill.faults import known
 from paydrill.judge import judge, write_outcome
 from paydrill.mutants import apply_mutant
@@ -111,16 +111,18 @@ def _code_of(outcome: Outcome) -> str:
 
 
 def _new_folder(request: DrillRequest, backend: Backend, out: Path) -> tuple[str, RunFolder]:
-    run_id = new_run_id(request)
-    path = out.resolve() / run_id
-    for number in range(2, 1000):
-        if not path.exists():
-            break
-        path = out.resolve() / f"{run_id}-{number}"
-    run = RunFolder(path)
-    begin_run(run, path.name, request, backend.name, _timing(request))
-    _point_latest_at(path)
-    return path.name, run
+    """A folder that no other drill has, also not one that began in the same second."""
+    first = new_run_id(request)
+    for number in range(1, 1000):
+        run_id = first if number == 1 else f"{first}-{number}"
+        run = RunFolder(out.resolve() / run_id)
+        try:
+            begin_run(run, run_id, request, backend.name, _timing(request))
+        except FileExistsError:
+            continue
+        _point_latest_at(run.path)
+        return run_id, run
+    raise UsageError(f"{out} holds a thousand runs named {first}: choose another folder with --out")
 
 
 def _point_latest_at(path: Path) -> None:

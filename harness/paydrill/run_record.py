@@ -22,7 +22,7 @@ SCHEMA = "paydrill/run/1"
 
 
 def begin_run(run: RunFolder, run_id: str, request: DrillRequest, backend: str, timing: Timing) -> None:
-    """Create the folder with scenario.yaml, plan.json and run.json."""
+    """Create the folder with scenario.yaml, plan.json and run.json. Raises FileExistsError."""
     run.path.mkdir(parents=True)
     for folder in (run.logs, run.readings, run.path / "psp"):
         folder.mkdir()
