@@ -19,6 +19,7 @@ from types import FrameType
 from paydrill.backends import Backend, Outcome, Secrets, StackSetup, World
 from paydrill.backends.choose import choose
 from paydrill.conductor import course
+from paydrill.control import control_of, marked
 from paydrill.errors import Interrupted, UsageError
 from paydrill.faults import known
 from paydrill.judge import judge, write_outcome
@@ -42,11 +43,17 @@ def run_drills(requests: Sequence[DrillRequest], *, out: Path, progress: Say) ->
     for request in requests:
         choice = choose(request.backend, progress)
         progress(f"backend {choice.backend.name}: {choice.why}")
-        verdicts.append(_run_one(request, choice.backend, out, progress))
+        control = None
+        if request.control:
+            progress("the control first: the same plan without its faults")
+            control = _run_one(control_of(request), choice.backend, out, progress)
+        verdicts.append(_run_one(request, choice.backend, out, progress, control))
     return verdicts
 
 
-def _run_one(request: DrillRequest, backend: Backend, out: Path, progress: Say) -> Verdict:
+def _run_one(
+    request: DrillRequest, backend: Backend, out: Path, progress: Say, control: Verdict | None = None
+) -> Verdict:
     run_id, run = _new_folder(request, backend, out)
     progress(f"drill {request.scenario.name} on {request.topology.name}, seed {request.seed}: {run.path}")
     with _source_of(request) as source, _stop_signals() as stops:
@@ -54,7 +61,7 @@ def _run_one(request: DrillRequest, backend: Backend, out: Path, progress: Say) 
         with LineLog(run.timeline) as timeline:
             timeline.write("phase", name="starting")
         outcome = _conduct(backend, setup, request, run, stops, progress)
-        return _judge(request, run, outcome, stops, progress)
+        return _judge(run, outcome, stops, progress, control)
 
 
 def _conduct(
@@ -84,7 +91,7 @@ def _wait(world: World, run: RunFolder, stops: Stops, progress: Say) -> Outcome:
     return outcome
 
 
-def _judge(request: DrillRequest, run: RunFolder, outcome: Outcome, stops: Stops, progress: Say) -> Verdict:
+def _judge(run: RunFolder, outcome: Outcome, stops: Stops, progress: Say, control: Verdict | None) -> Verdict:
     with LineLog(run.timeline) as timeline:
         if not _reached_its_end(run):
             code = "interrupted" if stops.signal_number else _code_of(outcome)
@@ -92,6 +99,7 @@ def _judge(request: DrillRequest, run: RunFolder, outcome: Outcome, stops: Stops
         timeline.write("phase", name="judging")
         progress("judging")
         verdict = judge(run)
+        verdict = marked(verdict, control) if control else verdict
         write_outcome(run, verdict)
         timeline.write("phase", name="end")
     if stops.signal_number:
