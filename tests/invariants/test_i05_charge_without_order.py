@@ -158,3 +158,17 @@ def test_without_a_time_line_it_is_not_examined(drill):
     fold(run)
     (result,) = judge_invariants(run, ("I-05",))
     assert (result.verdict, result.detail.split(":")[0]) == ("not_examined", "not_given")
+
+
+def test_a_cancel_whose_answer_was_lost_may_be_refunded_late(drill):
+    intent, _, pi = drill.checkout(final="cancelled")
+    drill.op("cancel", intent, 35.0, outcome="info", status=None, executed=False)
+    drill.refund(pi, at=35.5)
+    assert drill.standard_end().judge("I-05").verdict == "pass"
+
+
+def test_an_order_in_two_snapshots_is_one_order(drill):
+    intent, _, _ = drill.checkout()
+    drill.order_row(intent, snap=1)
+    drill.order_row(intent, snap=2)
+    assert drill.standard_end().judge("I-05").verdict == "pass"

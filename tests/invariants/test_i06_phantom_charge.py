@@ -65,3 +65,9 @@ def test_a_drill_without_a_charge_is_not_examined(drill):
     drill.create(drill.intent())
     drill.decline(7)
     assert drill.standard_end().judge("I-06").verdict == "not_examined"
+
+
+def test_a_foreign_capture_on_the_object_of_an_honest_one_is_a_phantom(drill):
+    _, _, pi = drill.checkout()
+    drill.capture(None, pi=pi, at=4.0, wire="pm_card_visa")
+    assert drill.standard_end().judge("I-06").verdict == "fail"
