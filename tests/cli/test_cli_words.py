@@ -162,7 +162,7 @@ def test_doctor_names_the_command_for_what_is_missing(cli, monkeypatch):
     monkeypatch.setenv("PAYDRILL_TOXIPROXY", "/nowhere/toxiproxy")
     checks = {check["name"]: check for check in json.loads(cli("doctor", "--json").out)["checks"]}
     assert not checks["toxiproxy"]["ok"]
-    assert checks["toxiproxy"]["install"].endswith("-m paydrill.parts")
+    assert checks["toxiproxy"]["install"].endswith("-m paydrill.parts toxiproxy")
     assert "local backend: cannot run" in cli("doctor").out
 
 

@@ -76,14 +76,27 @@ def prepare_site(
     if able.namespaces == "none":
         site = Site(setup, able, parts, on_the_host(setup, work), work, templates, stop)
         if os.geteuid() == 0 and not reachable_by(NOBODY, parts.postgres_bin):
-            copy = work / "postgresql"
-            shutil.copytree(parts.postgres_bin.parent, copy, symlinks=True)
-            site.parts = parts.with_postgres_in(copy / parts.postgres_bin.name)
+            site.parts = parts.with_postgres_in(_copied(parts.postgres_bin, work))
         return site
     layout = inside_namespaces(setup, own_users=able.uids)
     _enter_view(setup, parts, layout, work, templates)
     namespaces.network_up()
     return Site(setup, able, parts, layout, layout.work, INSIDE / "templates", stop)
+
+
+def _copied(programs: Path, work: Path) -> Path:
+    """PostgreSQL's programs where any user can read them.
+
+    A wheel's programs look for their libraries in `<package>.libs` beside their package, so both are
+    copied with the same way between them.
+    """
+    prefix = programs.parent
+    package = work / "postgresql" / prefix.parent.name
+    shutil.copytree(prefix, package / prefix.name, symlinks=True)
+    libraries = prefix.parent.with_name(prefix.parent.name + ".libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, package.with_name(libraries.name), symlinks=True)
+    return package / prefix.name / programs.name
 
 
 def _enter_view(setup: StackSetup, parts: LocalParts, layout: Layout, work: Path, templates: Path) -> None:
