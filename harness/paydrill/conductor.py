@@ -181,11 +181,12 @@ class Conductor:
         finished = load.wait_done(LOAD_DRAIN_S)
         seen = load.counters
         self.timeline.write("load_end", finished=finished, ops=seen.ops, dropped=seen.dropped)
-        settled = wait_until_settled(stack, stop_asked)
+        settled = wait_until_settled(stack, self.run, stop_asked)
         self.timeline.write(
             "settled",
             open_work=settled.open_work,
             psp_pending=settled.psp_pending,
+            owed=settled.owed,
             waited_s=round(settled.waited_s, 3),
             in_time=settled.in_time,
         )
