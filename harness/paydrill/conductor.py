@@ -28,7 +28,7 @@ from paydrill.toxiproxy.client import Bytes
 from paydrill.toxiproxy.toxic import Direction
 
 POLL_S = 0.05
-LEAD_S = 0.3
+LEAD_S = 0.15
 HEALTHY_AGAIN_S = 15.0
 LOAD_DRAIN_S = 45.0
 FINAL_READS_S = 20.0

@@ -83,16 +83,17 @@ def write_outcome(run: RunFolder, verdict: Verdict) -> None:
 
 def _invariants(run: RunFolder, facts: RunFacts, wall_limit_s: float) -> tuple[InvariantResult, ...]:
     from paydrill.evidence.fold import fold
-    from paydrill.invariants.child import judge_invariants
+    from paydrill.invariants.child import Checker
 
     marker = run.evidence / FOLDED
     raw_is_there = bool(run.histories()) or run.psp_journal.exists() or not run.evidence.exists()
-    # Without its marker, evidence may be what a crash left of folding, or of another version.
-    if raw_is_there and _read_or_empty(marker) != paydrill.__version__:
-        marker.unlink(missing_ok=True)
-        fold(run)
-        write_atomic(marker, paydrill.__version__.encode())
-    return tuple(judge_invariants(run, facts.expect.invariants, wall_limit_s))
+    with Checker(facts.expect.invariants) as checker:
+        # Without its marker, evidence may be what a crash left of folding, or of another version.
+        if raw_is_there and _read_or_empty(marker) != paydrill.__version__:
+            marker.unlink(missing_ok=True)
+            fold(run)
+            write_atomic(marker, paydrill.__version__.encode())
+        return checker.judge(run, wall_limit_s)
 
 
 def _read_or_empty(path: Path) -> str:

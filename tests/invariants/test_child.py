@@ -41,7 +41,7 @@ def test_an_overrun_is_inconclusive_and_ends_in_time(drill, monkeypatch):
     drill.checkout()
     run = drill.standard_end().folded()
     slow = [sys.executable, "-c", "import time; time.sleep(60)"]
-    monkeypatch.setattr(child, "_run", lambda command, limit, real=child._run: real(slow, limit))
+    monkeypatch.setattr(child, "_command", lambda ids: slow)
     began = time.monotonic()
     results = judge_invariants(run, None, wall_limit_s=0.3)
     assert time.monotonic() - began < 20
@@ -57,7 +57,7 @@ def test_what_was_judged_before_a_crash_counts(drill, monkeypatch):
         '{"id":"I-01","name":"n","verdict":"pass","examined":1,"findings":[],"detail":""}\n{"id":"I-02","na'
     )
     crash = [sys.executable, "-c", script, done]
-    monkeypatch.setattr(child, "_run", lambda command, limit, real=child._run: real(crash, limit))
+    monkeypatch.setattr(child, "_command", lambda ids: crash)
     first, second, *_ = judge_invariants(run, None)
     assert (first.id, first.verdict, second.verdict) == ("I-01", "pass", "inconclusive")
     assert "signal 9" in second.detail

@@ -235,8 +235,24 @@ def folds(monkeypatch):
         done.append(run.path)
 
     monkeypatch.setattr(folding, "fold", fold)
-    monkeypatch.setattr(child, "judge_invariants", lambda run, ids, limit: HELD)
+    monkeypatch.setattr(child, "Checker", EverythingHeld)
     return done
+
+
+class EverythingHeld:
+    """A checker that judges nothing."""
+
+    def __init__(self, ids):
+        self.ids = ids
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        pass
+
+    def judge(self, run, wall_limit_s):
+        return HELD
 
 
 def test_evidence_is_folded_once(drill, folds, tmp_path):

@@ -29,22 +29,55 @@ def judge_invariants(
     Never raises for what stands in the run folder: a crash of the checker is inconclusive
     `checker_crashed`, and so is an overrun. Raises UsageError for an unknown id.
     """
-    invariants = chosen(ids)
-    command = [sys.executable, "-P", "-m", "paydrill.invariants.child", str(run.path.resolve())]
-    output, code, reason = _run([*command, *(invariant.id for invariant in invariants)], wall_limit_s)
-    results = _parse(output.splitlines())
-    return tuple(results.get(each.id) or inconclusive(each, code, reason) for each in invariants)
+    with Checker(ids) as checker:
+        return checker.judge(run, wall_limit_s)
 
 
-def _run(command: list[str], wall_limit_s: float) -> tuple[bytes, str, str]:
-    """stdout of the child, and the code and the reason for whatever is missing in it."""
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=wall_limit_s, stdin=subprocess.DEVNULL)
-    except subprocess.TimeoutExpired as overrun:
-        return overrun.stdout or b"", "checker_crashed", f"not judged within the limit of {wall_limit_s:g} s"
-    last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-    ending = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
-    return done.stdout, "checker_crashed", f"the judging process ended with {ending}: {''.join(last)}"
+class Checker:
+    """The child process: it makes itself ready (a third of a second) while its owner does something else.
+
+    Making it raises UsageError for an unknown id. `judge` may be called once.
+    """
+
+    def __init__(self, ids: tuple[str, ...] | None) -> None:
+        self._invariants = chosen(ids)
+        self._process = subprocess.Popen(
+            _command([invariant.id for invariant in self._invariants]),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def __enter__(self) -> Checker:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.communicate()
+
+    def judge(self, run: RunFolder, wall_limit_s: float) -> tuple[InvariantResult, ...]:
+        """See `judge_invariants`."""
+        output, code, reason = self._answer(str(run.path.resolve()), wall_limit_s)
+        results = _parse(output.splitlines())
+        return tuple(results.get(each.id) or inconclusive(each, code, reason) for each in self._invariants)
+
+    def _answer(self, path: str, wall_limit_s: float) -> tuple[bytes, str, str]:
+        """stdout of the child, and the code and the reason for whatever is missing in it."""
+        try:
+            output, errors = self._process.communicate(path.encode(), timeout=wall_limit_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            output, _ = self._process.communicate()
+            return output, "checker_crashed", f"not judged within the limit of {wall_limit_s:g} s"
+        code = self._process.returncode
+        last = errors.decode(errors="replace").strip().splitlines()[-1:]
+        ending = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return output, "checker_crashed", f"the judging process ended with {ending}: {''.join(last)}"
+
+
+def _command(ids: list[str]) -> list[str]:
+    return [sys.executable, "-P", "-m", "paydrill.invariants.child", *ids]
 
 
 def _parse(lines: Iterable[bytes]) -> dict[str, InvariantResult]:
@@ -72,12 +105,15 @@ def _from_json(row: Mapping[str, Any]) -> InvariantResult:
     return InvariantResult(**{**row, "findings": findings})
 
 
-def main(arguments: list[str]) -> int:
-    """`child.py RUN ID…`: writes one JSON line a result to stdout."""
+def main(ids: list[str]) -> int:
+    """`child.py ID…`: reads the run's path from stdin to its end; writes one JSON line a result to stdout."""
+    # The slow imports come before the wait for the path: that is what the wait is for.
+    import duckdb  # noqa: F401
+
     from paydrill.evidence.reader import evidence
 
-    path, *ids = arguments
     invariants: tuple[Invariant, ...] = chosen(tuple(ids))
+    path = sys.stdin.buffer.read().decode()
     with evidence(RunFolder(Path(path))) as connection:
         for result in judge(connection, invariants):
             sys.stdout.buffer.write(orjson.dumps(asdict(result), option=orjson.OPT_APPEND_NEWLINE))
