@@ -52,7 +52,10 @@ def test_reset_leaves_nothing(bench):
 def test_counters_grow_with_traffic_in_both_directions(bench):
     assert bench.toxiproxy.counters() == {}
     get(bench)
-    seen = bench.toxiproxy.counters()
+    # The server counts a connection's bytes when it closes, a moment after our side has.
+    deadline = time.monotonic() + 20
+    while len(seen := bench.toxiproxy.counters()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
     assert seen[(bench.edge.name, "upstream")].received > 0
     assert seen[(bench.edge.name, "downstream")].sent > 0
 
