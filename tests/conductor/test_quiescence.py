@@ -1,0 +1,89 @@
+"""When the waiting for quiet ends, and what it may not excuse."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from paydrill import quiescence
+from paydrill.errors import PaydrillError
+from paydrill.run_folder import RunFolder
+from paydrill.target import FactSource, Timing
+from paydrill.topology import Node, Topology
+
+OPEN_WORK = FactSource("open_work", "db", sql="open_work.sql")
+ORDERS = FactSource("sut_fact", "db", sql="orders.sql")
+
+
+class Stack:
+    """A stack that says, look by look, how much is open (None: the read fails) and pending."""
+
+    def __init__(self, folder, looks, facts=()):
+        for name in ("open_work.sql", "orders.sql"):
+            (folder / name).write_text(name)
+        timing = Timing(t_settle_s=1.0, t_comp_s=0.6)
+        target = SimpleNamespace(folder=folder, open_work=OPEN_WORK, facts=facts)
+        self.setup = SimpleNamespace(target=target, timing=timing)
+        self.topology = Topology("t", "t", (Node("db-1", "db", 1),), ())
+        self.looks = list(looks)
+        self.psp = self
+
+    def sql(self, node, query, timeout_s):
+        if query == "orders.sql":
+            return []
+        now = self.looks[0]
+        if now[0] is None:
+            raise PaydrillError("the database is down")
+        return [{"open": now[0]}]
+
+    def status(self):
+        now = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        return SimpleNamespace(pending=now[1])
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(quiescence, "POLL_S", 0.01)
+    monkeypatch.setattr(quiescence, "OWED_POLL_S", 0.01)
+
+
+def wait(stack, tmp_path, stop=False):
+    return quiescence.wait_until_settled(stack, RunFolder(tmp_path), lambda: stop)
+
+
+def test_two_quiet_looks_in_a_row_end_it(tmp_path):
+    seen = wait(Stack(tmp_path, [(3, 0), (0, 1), (0, 0), (1, 0), (0, 0), (0, 0)]), tmp_path)
+    assert seen.in_time
+    assert (seen.open_work, seen.psp_pending) == (0, 0)
+
+
+@pytest.mark.parametrize("look", [(2, 0), (0, 1)])
+def test_what_never_becomes_quiet_is_said_at_t_settle(tmp_path, look):
+    seen = wait(Stack(tmp_path, [look]), tmp_path)
+    assert not seen.in_time
+    assert seen.waited_s >= 1.0
+
+
+def test_a_target_that_cannot_be_asked_does_not_hold_up_the_end_for_ever(tmp_path):
+    seen = wait(Stack(tmp_path, [(None, 0)]), tmp_path)
+    assert seen.open_work is None
+    assert seen.in_time
+
+
+def test_a_stop_ends_it_at_once(tmp_path):
+    assert not wait(Stack(tmp_path, [(5, 5)]), tmp_path, stop=True).in_time
+
+
+def test_a_charge_without_an_order_is_waited_for_until_t_comp(tmp_path, monkeypatch):
+    monkeypatch.setattr(quiescence, "charges_without_order", lambda run, rows: 1)
+    seen = wait(Stack(tmp_path, [(0, 0)], facts=(ORDERS,)), tmp_path)
+    assert (seen.owed, seen.in_time) == (1, False)
+    assert seen.waited_s >= 0.6
+
+
+def test_a_charge_that_is_given_back_meanwhile_ends_the_wait(tmp_path, monkeypatch):
+    owed = iter([1, 1, 0])
+    monkeypatch.setattr(quiescence, "charges_without_order", lambda run, rows: next(owed))
+    seen = wait(Stack(tmp_path, [(0, 0)], facts=(ORDERS,)), tmp_path)
+    assert (seen.owed, seen.in_time) == (0, True)
