@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
@@ -16,7 +15,7 @@ from paydrill import collector, host_fit
 from paydrill.backends import Stack
 from paydrill.clock import MonotonicClock
 from paydrill.errors import DrillBroken, InstrumentDied, PaydrillError
-from paydrill.faults import Fault, InForce, Scene, Witness
+from paydrill.faults import Fault, InForce, Scene
 from paydrill.load.child import LoadChild
 from paydrill.plan import Plan, PlannedFault
 from paydrill.quiescence import wait_until_settled
@@ -26,6 +25,7 @@ from paydrill.schedule import Finish, Heal, Inject, LoadOver, Passed, Trouble, b
 from paydrill.topology import CLIENT, Edge
 from paydrill.toxiproxy.client import Bytes
 from paydrill.toxiproxy.toxic import Direction
+from paydrill.witnesses import Witnesses
 
 POLL_S = 0.05
 LEAD_S = 0.15
@@ -45,12 +45,11 @@ class Conductor:
     run: RunFolder
     timeline: LineLog
     in_force: dict[int, AbstractContextManager[InForce]] = field(default_factory=dict)
-    looking: list[tuple[PlannedFault, Future[Witness]]] = field(default_factory=list)
-    witnesses: ThreadPoolExecutor = field(init=False)
+    witnesses: Witnesses = field(init=False)
 
     def conduct(self, stack: Stack, stop_asked: Callable[[], bool]) -> None:
         """Run the whole course. What breaks it is written to the timeline and raised again."""
-        with ThreadPoolExecutor(max_workers=8, thread_name_prefix="witness") as self.witnesses:
+        with Witnesses(self.timeline) as self.witnesses:
             try:
                 self._course(stack, stop_asked)
             except DrillBroken as problem:
@@ -108,7 +107,7 @@ class Conductor:
         state = begin(self.plan.faults)
         over = False
         while True:
-            self._note_witnesses()
+            self.witnesses.note_what_was_seen()
             now_s = (time.monotonic_ns() - t0_ns) / 1e9
             self._check_instruments(stack, load)
             if stop_asked():
@@ -145,11 +144,11 @@ class Conductor:
             expects=fault.expects,
             planned_end_s=planned.end_s,
         )
-        self.looking.append((planned, self.witnesses.submit(in_force.witness)))
+        self.witnesses.look(planned, in_force)
 
     def _heal(self, fault_id: int, stack: Stack) -> None:
         planned = self._planned(fault_id)
-        self._await_witness(fault_id)
+        self.witnesses.await_look(fault_id)
         context = self.in_force.pop(fault_id, None)
         if context is None:
             return
@@ -167,7 +166,7 @@ class Conductor:
         """Every fault, then the proxies as a whole, then read back that nothing is left."""
         for fault_id in list(self.in_force):
             self._heal(fault_id, stack)
-        self._note_witnesses()
+        self.witnesses.note_what_was_seen()
         if "toxiproxy" in stack.dead_instruments():
             return
         if stack.toxiproxy.leftovers():
@@ -234,30 +233,6 @@ class Conductor:
                     received=seen.received,
                     sent=seen.sent,
                 )
-
-    def _note_witnesses(self) -> None:
-        for planned, future in [pair for pair in self.looking if pair[1].done()]:
-            self._note(planned, future)
-
-    def _await_witness(self, fault_id: int) -> None:
-        """A witness looks while the fault is in force: its healing waits for the look to end."""
-        for planned, future in [pair for pair in self.looking if pair[0].id == fault_id]:
-            self._note(planned, future)
-
-    def _note(self, planned: PlannedFault, future: Future[Witness]) -> None:
-        self.looking.remove((planned, future))
-        try:
-            seen = future.result()
-        except (PaydrillError, OSError) as problem:
-            seen = Witness("path", False, f"the witness could not look: {problem}", {})
-        self.timeline.write(
-            "witness",
-            id=planned.id,
-            witness=seen.kind,
-            witnessed=seen.witnessed,
-            detail=seen.detail,
-            measured=dict(seen.measured),
-        )
 
 
 def course(
