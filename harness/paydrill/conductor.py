@@ -142,6 +142,7 @@ class Conductor:
             fields=dict(planned.fields),
             effect=fault.effect,
             expects=fault.expects,
+            carries=fault.carries,
             planned_end_s=planned.end_s,
         )
         self.witnesses.look(planned, in_force)

@@ -33,6 +33,7 @@ def test_a_fault_names_itself_its_effect_and_its_backends(name):
     assert fault.summary and fault.__doc__
     assert fault.effect in ("money", "availability", "none")
     assert fault.expects in ("none", "some", "most")
+    assert fault.carries in ("bytes", "nothing", "arrivals")
     assert set(fault.backends) <= {"local", "docker"}
     assert dataclasses.is_dataclass(fault) and fault.__dataclass_params__.frozen
 

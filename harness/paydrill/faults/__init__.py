@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Effect = Literal["money", "availability", "none"]
 Expects = Literal["none", "some", "most"]
+Carries = Literal["bytes", "nothing", "arrivals"]
 WitnessKind = Literal["path", "process", "kernel", "store", "answer", "load"]
 
 
@@ -65,12 +66,17 @@ class InForce(Protocol):
 
 
 class Fault(Protocol):
-    """What every fault file's class offers. `name` is the file's name."""
+    """What every fault file's class offers. `name` is the file's name.
+
+    carries: what moves through the places that are hit while the fault is on: `bytes`; `nothing`, since
+    connections are refused or cut; or the `arrivals` themselves. A guard asks for it.
+    """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     effect: ClassVar[Effect]
     expects: ClassVar[Expects]
+    carries: ClassVar[Carries]
     backends: ClassVar[tuple[str, ...]]
 
     def places(self, topology: Topology) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
-from paydrill.faults import Effect, Expects, InForce, Scene
+from paydrill.faults import Carries, Effect, Expects, InForce, Scene
 from paydrill.faults.toxic_on_edges import OnEdges, names_of_edges
 from paydrill.topology import Topology
 
@@ -20,6 +20,7 @@ class Down:
     summary: ClassVar[str] = "an edge refuses connections"
     effect: ClassVar[Effect] = "availability"
     expects: ClassVar[Expects] = "some"
+    carries: ClassVar[Carries] = "nothing"
     backends: ClassVar[tuple[str, ...]] = ("local", "docker")
 
     edge: str

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from paydrill.backends import ProcessIdentity, Stack
 from paydrill.errors import FaultNotApplied
-from paydrill.faults import Effect, Expects, InForce, Scene, Witness
+from paydrill.faults import Carries, Effect, Expects, InForce, Scene, Witness
 from paydrill.topology import Node, Topology
 
 
@@ -39,6 +39,7 @@ class Kill:
     summary: ClassVar[str] = "a node is killed and started again"
     effect: ClassVar[Effect] = "money"
     expects: ClassVar[Expects] = "some"
+    carries: ClassVar[Carries] = "nothing"
     backends: ClassVar[tuple[str, ...]] = ("local", "docker")
 
     node: str

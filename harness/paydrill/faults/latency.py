@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import ClassVar
 
-from paydrill.faults import Effect, Expects, InForce, Scene
+from paydrill.faults import Carries, Effect, Expects, InForce, Scene
 from paydrill.faults.toxic_on_edges import names_of_edges, toxic_on_edges
 from paydrill.topology import Topology
 from paydrill.toxiproxy.toxic import Direction, Toxic
@@ -20,6 +20,7 @@ class Latency:
     summary: ClassVar[str] = "answers (or requests) of an edge arrive late"
     effect: ClassVar[Effect] = "availability"
     expects: ClassVar[Expects] = "some"
+    carries: ClassVar[Carries] = "bytes"
     backends: ClassVar[tuple[str, ...]] = ("local", "docker")
 
     edge: str

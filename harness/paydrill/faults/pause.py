@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from paydrill.backends import Stack
 from paydrill.errors import FaultNotApplied
-from paydrill.faults import Effect, Expects, InForce, Scene, Witness
+from paydrill.faults import Carries, Effect, Expects, InForce, Scene, Witness
 from paydrill.faults.probe import probe_edges
 from paydrill.topology import Node, Topology
 
@@ -43,6 +43,7 @@ class Pause:
     summary: ClassVar[str] = "a node stops answering and later goes on as if nothing had been"
     effect: ClassVar[Effect] = "money"
     expects: ClassVar[Expects] = "some"
+    carries: ClassVar[Carries] = "nothing"
     backends: ClassVar[tuple[str, ...]] = ("local", "docker")
 
     node: str

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
-from paydrill.faults import Effect, Expects, InForce, LoadGauge, Scene, Witness
+from paydrill.faults import Carries, Effect, Expects, InForce, LoadGauge, Scene, Witness
 from paydrill.topology import CLIENT, Topology
 
 LOOK_S = 1.5
@@ -40,6 +40,7 @@ class Spike:
     summary: ClassVar[str] = "a flash sale: far more arrivals for a while"
     effect: ClassVar[Effect] = "availability"
     expects: ClassVar[Expects] = "some"
+    carries: ClassVar[Carries] = "arrivals"
     backends: ClassVar[tuple[str, ...]] = ("local", "docker")
 
     rate_per_s: float

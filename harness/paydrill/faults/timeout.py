@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import ClassVar
 
-from paydrill.faults import Effect, Expects, InForce, Scene
+from paydrill.faults import Carries, Effect, Expects, InForce, Scene
 from paydrill.faults.toxic_on_edges import names_of_edges, toxic_on_edges
 from paydrill.topology import Topology
 from paydrill.toxiproxy.toxic import Direction, Toxic
@@ -25,6 +25,7 @@ class Timeout:
     summary: ClassVar[str] = "requests arrive and their answers are lost (or the reverse)"
     effect: ClassVar[Effect] = "money"
     expects: ClassVar[Expects] = "some"
+    carries: ClassVar[Carries] = "bytes"
     backends: ClassVar[tuple[str, ...]] = ("local", "docker")
 
     edge: str

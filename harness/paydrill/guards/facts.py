@@ -95,6 +95,7 @@ class FaultFact:
     planned_at_s: float
     planned_end_s: float
     expects: str = ""
+    carries: str = "bytes"
     start_ns: int | None = None
     heal_ns: int | None = None
     clean: bool | None = None

@@ -114,7 +114,13 @@ def _take_fault(kind: str, line: Line, t_ns: int, faults: dict[int, FaultFact]) 
     fault = faults.get(fault_id) or FaultFact(fault_id, text(line, "name"), (), {}, 0.0, 0.0)
     if kind == "fault":
         where = texts(line, "where") or fault.where
-        fault = replace(fault, start_ns=t_ns, expects=text(line, "expects"), where=where)
+        fault = replace(
+            fault,
+            start_ns=t_ns,
+            expects=text(line, "expects"),
+            carries=text(line, "carries", "bytes"),
+            where=where,
+        )
     elif kind == "witness":
         fault = _witnessed(fault, line)
     elif kind == "heal":

@@ -16,7 +16,6 @@ from paydrill.verdict import GuardResult
 
 NAME = "traffic_on_fault"
 PROBE_BYTES = 1_500
-CUTS_CONNECTIONS = frozenset({"down", "reset_peer"})
 
 
 def check(facts: RunFacts) -> GuardResult:
@@ -28,8 +27,8 @@ def check(facts: RunFacts) -> GuardResult:
 
 
 def _is_on_proxy(fault: FaultFact) -> bool:
-    """A spike names the client's edges, but acts on the arrivals: its traffic is the load itself."""
-    return fault.on_edge and fault.name != "spike"
+    """More load names the client's edges, but acts on the arrivals: its traffic is the load itself."""
+    return fault.on_edge and fault.carries != "arrivals"
 
 
 def _psp_was_charged(facts: RunFacts, fault: FaultFact) -> bool:
@@ -50,7 +49,7 @@ def _problem(facts: RunFacts, fault: FaultFact) -> str:
         return f"{fault.title}: the proxies' counters were not read"
     floor = PROBE_BYTES * len(fault.where)
     grown = after - before
-    if grown > floor or (fault.name in CUTS_CONNECTIONS and before > floor):
+    if grown > floor or (fault.carries == "nothing" and before > floor):
         return ""
     return (
         f"{fault.title}: {max(grown, 0)} bytes passed, more than {floor} must (probes alone make that many)"
