@@ -274,9 +274,17 @@ def test_a_changed_byte_in_the_journal_breaks_the_chain(drill, tmp_path):
 
 
 def test_an_edge_that_refuses_needs_traffic_before_only(drill, tmp_path):
-    drill.plan["faults"][0]["name"] = drill.lines("fault")[0]["name"] = "down"
+    on_an_edge_that_the_psp_does_not_see(drill)
     for line in drill.lines("counters"):
         line["received"] = line["sent"] = 40_000
+    assert tripped(guards_of(drill, tmp_path / "a"))["traffic_on_fault"] == codes.NO_TRAFFIC_ON_FAULT
+    drill.lines("fault")[0]["carries"] = "nothing"
+    assert tripped(guards_of(drill, tmp_path / "b")) == {}
+
+
+def test_more_arrivals_are_traffic_themselves(drill, tmp_path):
+    drill.lines("fault")[0] |= {"where": ["client->lb-1"], "carries": "arrivals"}
+    drill.drop_timeline("counters")
     assert tripped(guards_of(drill, tmp_path)) == {}
 
 
