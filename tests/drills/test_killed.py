@@ -29,6 +29,18 @@ MOMENTS = {
 }
 
 
+# With Docker each takes a quarter of a minute: most are left to `make test-all`.
+OFTEN_WITH_DOCKER = {"in the fault", "judging"}
+CASES = [("local", moment) for moment in MOMENTS] + [
+    pytest.param(
+        "docker",
+        moment,
+        marks=[pytest.mark.docker, *([] if moment in OFTEN_WITH_DOCKER else [pytest.mark.exhaustive])],
+    )
+    for moment in MOMENTS
+]
+
+
 def load_process_tree():
     spec = spec_from_file_location("process_tree", HERE / "process_tree.py")
     module = module_from_spec(spec)
@@ -86,7 +98,7 @@ def running(tmp_path, backend):
         one.process.communicate()
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(("backend", "moment"), CASES, indirect=["backend"])
 def test_the_harness_killed_leaves_nothing_and_the_run_can_be_judged(running, moment):
     kind, name = MOMENTS[moment]
     running.wait_for(kind, name)

@@ -14,7 +14,18 @@ CAUGHT_BY = {
 }
 
 
-@pytest.mark.parametrize("mutant", CAUGHT_BY)
+# With Docker one stands for all; `make test-all` runs every one, with five seeds and two.
+CASES = [("local", mutant) for mutant in CAUGHT_BY] + [
+    pytest.param(
+        "docker",
+        mutant,
+        marks=[pytest.mark.docker, *([] if mutant == "M03" else [pytest.mark.exhaustive])],
+    )
+    for mutant in CAUGHT_BY
+]
+
+
+@pytest.mark.parametrize(("backend", "mutant"), CASES, indirect=["backend"])
 def test_a_mutant_fails_its_scenario_with_a_listed_finding(drill, backend, mutant):
     scenario, listed = CAUGHT_BY[mutant]
     ran = drill(scenario, "--backend", backend, "--seed", "1", "--mutant", mutant)

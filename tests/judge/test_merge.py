@@ -20,6 +20,7 @@ UNEXAMINED = InvariantResult("I-28", "outbox", "not_examined", 0, (), "needs del
 FIT = GuardResult("host_fit", "pass", "fine")
 SLOW = SloResult("p99_ms", "fail", "< 800", 905.0)
 SERVED = SloResult("p99_ms", "pass", "< 800", 90.0)
+DOUBTED = SloResult("p99_ms", "inconclusive", "< 800", 905.0)
 UNMEASURED = SloResult("p99_ms", "inconclusive", "< 800", None)
 
 
@@ -45,6 +46,7 @@ TABLE = [
     ("population", [HELD, MISMATCH], [FIT], [], (), "inconclusive", [codes.POPULATION_MISMATCH]),
     ("undecided beside a breach", [BROKEN, UNDECIDED], [], [], (), "fail", [codes.INVARIANT_FAILED, codes.UNDECIDED]),
     ("no measure", [HELD], [FIT], [UNMEASURED], (), "inconclusive", [codes.UNDECIDED]),
+    ("late on a slow machine", [HELD], [FIT], [DOUBTED], (), "inconclusive", [codes.HOST_UNFIT]),
     ("a crash", [], [FIT], [], (CRASH,), "inconclusive", [codes.CHECKER_CRASHED]),
     ("a crash beside a missed SLO", [], [FIT], [SLOW], (CRASH,), "fail", [codes.SLO_FAILED, codes.CHECKER_CRASHED]),
 ]  # fmt: skip

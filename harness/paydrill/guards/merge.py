@@ -61,8 +61,13 @@ def _undecided_invariants(invariants: Iterable[InvariantResult]) -> Iterator[Rea
 
 def _undecided_slos(slos: Iterable[SloResult]) -> Iterator[Reason]:
     for slo in slos:
-        if slo.verdict == "inconclusive":
+        if slo.verdict != "inconclusive":
+            continue
+        if slo.measured is None:
             yield Reason(codes.UNDECIDED, f"{slo.name} ({slo.bound}) could not be measured")
+        else:
+            told = f"{slo.name} was {slo.measured:g}, must be {slo.bound}, on a machine that did not keep up"
+            yield Reason(codes.HOST_UNFIT, told)
 
 
 ALIASES = {"population": codes.POPULATION_MISMATCH, "wall_limit": codes.CHECKER_CRASHED}
