@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import orjson
 
@@ -37,8 +36,7 @@ def read_source(stack: Stack, source: FactSource) -> Rows:
     """The rows of one source. Raises PaydrillError when it could not be read."""
     node = _node_of(stack, source)
     if source.sql is not None:
-        query = (Path(stack.setup.target.folder) / source.sql).read_text(encoding="utf-8")
-        return stack.sql(node, query.strip().rstrip(";"), READ_TIMEOUT_S)
+        return stack.sql(node, source.query, READ_TIMEOUT_S)
     return _run(stack, node, source.command)
 
 

@@ -22,7 +22,7 @@ from paydrill.conductor import course
 from paydrill.control import control_of, marked
 from paydrill.errors import Interrupted, UsageError
 from paydrill.faults import known
-from paydrill.judge import judge, write_outcome
+from paydrill.judge import get_ready, judge, write_outcome
 from paydrill.mutants import apply_mutant
 from paydrill.phase_teller import PhaseTeller
 from paydrill.plan import fault_of
@@ -34,6 +34,7 @@ from paydrill.verdict import Verdict
 
 POLL_S = 0.2
 STOP_WITHIN_S = 4.0
+READY_AFTER_S = 4.0
 Say = Callable[[str], None]
 
 
@@ -75,9 +76,12 @@ def _conduct(
 def _wait(world: World, run: RunFolder, stops: Stops, progress: Say) -> Outcome:
     """Wait for the conductor; pass a stop on; notice a dead watchdog."""
     phases = PhaseTeller(run.timeline, progress)
-    asked_s = 0.0
+    asked_s, waited_s = 0.0, 0.0
     while (outcome := world.wait(POLL_S)) is None:
         phases.tell()
+        waited_s += POLL_S
+        if READY_AFTER_S <= waited_s < READY_AFTER_S + POLL_S:
+            get_ready()  # the stack is up by now, and this process has nothing else to do
         if stops.signal_number:
             world.request_stop()
             asked_s += POLL_S

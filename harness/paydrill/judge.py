@@ -74,6 +74,14 @@ def judge(run: RunFolder, wall_limit_s: float = WALL_LIMIT_S) -> Verdict:
     )
 
 
+def get_ready() -> None:
+    """Import what judging needs, a third of a second; for a time at which nobody waits."""
+    import duckdb  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+
+    import paydrill.evidence.fold  # noqa: F401
+
+
 def write_outcome(run: RunFolder, verdict: Verdict) -> None:
     """verdict.json first, then what people read; each file appears whole or not at all. Raises OSError."""
     write_atomic(run.verdict, to_bytes(verdict))

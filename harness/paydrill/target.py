@@ -112,13 +112,15 @@ class Client:
 class FactSource:
     """One read of the suspect: rows for one evidence table, as NDJSON on stdout of a command.
 
-    Either `sql` (a file; run with psql on a node of `service`) or `command` (argv, run there).
+    Either `sql` (a file, its text in `query`; run with psql on a node of `service`) or `command` (argv,
+    run there). The text is read before anything starts: the target's folder may be out of sight then.
     """
 
     table: str
     service: str
     sql: str | None = None
     command: tuple[str, ...] = ()
+    query: str = ""
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,18 @@ class _Reader:
             sql.wrong(f"{service} is no postgres service; `sql` runs on one")
         if word is None or service is None:
             return None
-        return FactSource(word, service, self._file(sql), _texts(command))
+        name = self._file(sql)
+        return FactSource(word, service, name, _texts(command), self._query(sql, name))
+
+    def _query(self, field: Field | None, name: str | None) -> str:
+        """The text of a SQL file, without its last semicolon."""
+        if field is None or name is None:
+            return ""
+        try:
+            return (self._folder / name).read_text(encoding="utf-8").strip().rstrip(";")
+        except (OSError, UnicodeDecodeError) as error:
+            field.wrong(f"{shown(name)} cannot be read: {error}")
+            return ""
 
     def _table(self, field: Field) -> str | None:
         if self._tables is None:

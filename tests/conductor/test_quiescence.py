@@ -12,16 +12,14 @@ from paydrill.run_folder import RunFolder
 from paydrill.target import FactSource, Timing
 from paydrill.topology import Node, Topology
 
-OPEN_WORK = FactSource("open_work", "db", sql="open_work.sql")
-ORDERS = FactSource("sut_fact", "db", sql="orders.sql")
+OPEN_WORK = FactSource("open_work", "db", sql="open_work.sql", query="open_work.sql")
+ORDERS = FactSource("sut_fact", "db", sql="orders.sql", query="orders.sql")
 
 
 class Stack:
     """A stack that says, look by look, how much is open (None: the read fails) and pending."""
 
     def __init__(self, folder, looks, facts=()):
-        for name in ("open_work.sql", "orders.sql"):
-            (folder / name).write_text(name)
         timing = Timing(t_settle_s=1.0, t_comp_s=0.6)
         target = SimpleNamespace(folder=folder, open_work=OPEN_WORK, facts=facts)
         self.setup = SimpleNamespace(target=target, timing=timing)

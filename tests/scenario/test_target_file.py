@@ -87,7 +87,7 @@ def test_a_target_is_read_as_it_is_written(folder):
     assert target.client.outcomes[0] == OutcomeRule("200", "ok", executed=True)
     assert target.client.outcomes[1] == OutcomeRule("409", "fail", code="taken", kind="create")
     assert target.facts[1] == FactSource("delivery", "web", None, ("python", "-m", "deliveries"))
-    assert target.open_work == FactSource("open_work", "db", "facts/open.sql")
+    assert target.open_work == FactSource("open_work", "db", "facts/open.sql", query="SELECT 0 AS open")
     assert target.state_classes == {"order": {"new": "open", "done": "paid"}}
     assert target.catalogue == (
         {"sku": "a", "unit_price": 499, "currency": "EUR", "weight": 2.0, "stock": 10},
