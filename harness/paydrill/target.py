@@ -18,7 +18,7 @@ Outcome = Literal["ok", "fail", "info"]
 
 @dataclass(frozen=True)
 class Timing:
-    """The target's declared times, seconds; the oracle's deadlines are among them (docs/timing)."""
+    """The target's declared times, seconds; the oracle's deadlines are among them (docs/targets.md)."""
 
     psp_call_s: float = 1.0
     psp_retries: int = 2
