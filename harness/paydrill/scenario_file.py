@@ -144,8 +144,17 @@ class _Reader:
         if hasattr(field.node, "value"):
             text = field.text(limit=200)
             return {"en": text} if text else {}
-        section = field.section(LANGUAGES)
-        texts = {key: one.text(limit=200) or "" for key, one in section if key in LANGUAGES}
+        section = field.section(None)
+        texts: dict[str, str] = {}
+        for key, one in section:
+            if key in LANGUAGES:
+                texts[key] = one.text(limit=200) or ""
+            elif texts and one.is_empty():
+                # {en: One, and two}: a comma ends a text without quotes. In a title it can only be meant.
+                last = next(reversed(texts))
+                texts[last] += f", {key}"
+            else:
+                _unknown_key(section, key, "language", LANGUAGES)
         if section.usable and not section.node.entries:
             field.wrong("expected a title", "{en: What happens}")
         return texts

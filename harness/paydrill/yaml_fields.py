@@ -66,6 +66,10 @@ class Field:
         for index, item in enumerate(self.node.items):
             yield Field(item, f"{self.path}[{index}]", self.mistakes)
 
+    def is_empty(self) -> bool:
+        """A key without a value."""
+        return isinstance(self.node, YamlScalar) and not self.node.text
+
     def scalar_text(self) -> str | None:
         """What is written here, whatever type YAML gives it; a mistake for a list, a mapping, nothing."""
         if isinstance(self.node, YamlScalar) and self.node.value is not None:

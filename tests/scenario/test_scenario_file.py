@@ -81,3 +81,9 @@ def test_names_are_read_from_a_file_with_mistakes(tmp_path):
     path = tmp_path / "s.yaml"
     path.write_text("name: x\ntopology: single\nload: 5\nfoo: bar\n")
     assert peek_names(path) == {"name": "x", "topology": "single"}
+
+
+def test_a_comma_in_a_title_needs_no_quotes(load):
+    text = "name: sample\ntitle: {en: It charges, and its answer is lost, zh: 样本}\nwhy: Because.\n"
+    scenario = load(text + "load: {rate: 40/s, duration: 20s, mix: {checkout: 1}}\n")
+    assert scenario.title == {"en": "It charges, and its answer is lost", "zh": "样本"}

@@ -172,10 +172,9 @@ ONE_MISTAKE = {
         (GOOD).replace("name: sample", "name: ../../etc"),
         "s.yaml:1:7: name: '../../etc' is not a name of a-z, 0-9 and '-' (did you mean etc?)",
     ),
-    "a comma in a text without quotes": (
-        GOOD.replace("{en: A sample}", "{en: A sample, or two}"),
-        "s.yaml:2:23: title.or two: unknown key 'or two': expected one of en, zh "
-        "(did you mean quotes round a text that holds a comma?)",
+    "an unknown language": (
+        GOOD.replace("{en: A sample}", "{en: A sample, zhh: 样本}"),
+        "s.yaml:2:23: title.zhh: unknown language 'zhh' (did you mean zh?)",
     ),
     "duplicate keys": (
         GOOD + "why: Because.\n",
