@@ -103,13 +103,18 @@ def _build_with_system_go(program: Path, say: Say) -> None:
     go = shutil.which("go")
     if go is None:
         raise EnvironmentNotReady("no Go on PATH")
-    text = subprocess.run([go, "version"], capture_output=True, text=True, timeout=20, check=True).stdout
-    found = re.search(r"go(\d+)\.(\d+)", text)
-    if found is None or (int(found[1]), int(found[2])) < LEAST_GO:
-        raise EnvironmentNotReady(f"{text.strip()} is older than Go {LEAST_GO[0]}.{LEAST_GO[1]}")
-    say(f"building toxiproxy-server {VERSION} with the system's Go, about half a minute")
     with tempfile.TemporaryDirectory(prefix="paydrill-go-") as scratch:
+        _require_recent(Path(go), Path(scratch))
+        say(f"building toxiproxy-server {VERSION} with the system's Go, about half a minute")
         _go_install(Path(go), Path(scratch), program)
+
+
+def _require_recent(go: Path, scratch: Path) -> None:
+    env = _go_env(scratch)
+    done = subprocess.run([go, "version"], env=env, capture_output=True, text=True, timeout=20, check=True)
+    found = re.search(r"go(\d+)\.(\d+)", done.stdout)
+    if found is None or (int(found[1]), int(found[2])) < LEAST_GO:
+        raise EnvironmentNotReady(f"{done.stdout.strip()} is older than Go {LEAST_GO[0]}.{LEAST_GO[1]}")
 
 
 def _build_with_go_wheel(program: Path, say: Say) -> None:
@@ -137,7 +142,21 @@ def _installer() -> list[str]:
 
 def _go_install(go: Path, scratch: Path, program: Path) -> None:
     """Build in a scratch folder, so that nothing is left outside the cache."""
+    flags = f"-s -w -X github.com/Shopify/toxiproxy/v2.Version={VERSION}"
+    command = [go, "install", "-ldflags", flags, MODULE]
+    done = subprocess.run(command, env=_go_env(scratch), capture_output=True, text=True, timeout=600)
+    if done.returncode != 0:
+        raise EnvironmentNotReady(f"go install failed: {done.stderr.strip()[-300:]}")
+    _keep((scratch / "bin" / "server").read_bytes(), program)
+
+
+def _go_env(scratch: Path) -> dict[str, str]:
+    """Everything that Go writes goes into the scratch folder; its settings are read from where they are.
+
+    Go keeps counters of its own in the user's configuration folder, also for `go version`.
+    """
     env = {
+        "GOENV": str(_user_config_folder() / "go" / "env"),
         **os.environ,
         "GOBIN": str(scratch / "bin"),
         "GOPATH": str(scratch / "path"),
@@ -145,18 +164,10 @@ def _go_install(go: Path, scratch: Path, program: Path) -> None:
         "GOFLAGS": "-trimpath -modcacherw",
         "GOTOOLCHAIN": "local",
         "CGO_ENABLED": "0",
+        "XDG_CONFIG_HOME": str(scratch / "config"),
     }
     env.pop("GOROOT", None)
-    # Go keeps counters of its own in the user's configuration folder; its settings are still read from there.
-    env.setdefault("GOENV", str(_user_config_folder() / "go" / "env"))
-    env["XDG_CONFIG_HOME"] = str(scratch / "config")
-    flags = f"-s -w -X github.com/Shopify/toxiproxy/v2.Version={VERSION}"
-    done = subprocess.run(
-        [go, "install", "-ldflags", flags, MODULE], env=env, capture_output=True, text=True, timeout=600
-    )
-    if done.returncode != 0:
-        raise EnvironmentNotReady(f"go install failed: {done.stderr.strip()[-300:]}")
-    _keep((scratch / "bin" / "server").read_bytes(), program)
+    return env
 
 
 def _user_config_folder() -> Path:
