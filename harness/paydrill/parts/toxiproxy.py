@@ -143,7 +143,7 @@ def _installer() -> list[str]:
 def _go_install(go: Path, scratch: Path, program: Path) -> None:
     """Build in a scratch folder, so that nothing is left outside the cache."""
     flags = f"-s -w -X github.com/Shopify/toxiproxy/v2.Version={VERSION}"
-    command = [go, "install", "-ldflags", flags, MODULE]
+    command = [str(go), "install", "-ldflags", flags, MODULE]
     done = subprocess.run(command, env=_go_env(scratch), capture_output=True, text=True, timeout=600)
     if done.returncode != 0:
         raise EnvironmentNotReady(f"go install failed: {done.stderr.strip()[-300:]}")
