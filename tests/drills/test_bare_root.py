@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.drill, pytest.mark.exhaustive, pytest.mark.timeout(150
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # What a machine behind a proxy of its own needs to reach its package sources.
-OF_THE_HOST = ("etc/resolv.conf", "etc/pip.conf", "etc/ssl/certs", "etc/apt/apt.conf.d")
+OF_THE_HOST = ("etc/resolv.conf", "etc/pip.conf", "etc/ssl/certs/ca-certificates.crt", "etc/apt/apt.conf.d")
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 BEGIN = """
 set -e
@@ -69,9 +69,11 @@ def bare(tmp_path):
 
 
 def copy_of_the_host(source: Path, copy: Path) -> None:
+    """What the host does not have is not needed."""
     if source.is_dir():
         shutil.copytree(source, copy, dirs_exist_ok=True)
     elif source.exists():
+        copy.unlink(missing_ok=True)
         shutil.copy(source, copy)
 
 
