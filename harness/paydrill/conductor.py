@@ -28,6 +28,7 @@ from paydrill.toxiproxy.toxic import Direction
 from paydrill.witnesses import Witnesses
 
 POLL_S = 0.05
+LOOK_AT_INSTRUMENTS_S = 0.25  # with Docker each look asks the engine
 LEAD_S = 0.15
 HEALTHY_AGAIN_S = 15.0
 LOAD_DRAIN_S = 45.0
@@ -105,11 +106,13 @@ class Conductor:
         load.go(t0_ns)
         self._phase("load", t0=t0_ns)
         state = begin(self.plan.faults)
-        over = False
+        over, next_look_s = False, 0.0
         while True:
             self.witnesses.note_what_was_seen()
             now_s = (time.monotonic_ns() - t0_ns) / 1e9
-            self._check_instruments(stack, load)
+            if now_s >= next_look_s:
+                self._check_instruments(stack, load)
+                next_look_s = now_s + LOOK_AT_INSTRUMENTS_S
             if stop_asked():
                 state, action = next_action(state, Trouble("interrupted"))
             elif not over and now_s >= self.plan.load.duration_s:

@@ -68,7 +68,8 @@ def _run_one(
 def _conduct(
     backend: Backend, setup: StackSetup, request: DrillRequest, run: RunFolder, stops: Stops, progress: Say
 ) -> Outcome:
-    faults = {fault.id: fault_of(fault, known()) for fault in request.plan.faults}
+    catalogue = known()
+    faults = {fault.id: fault_of(fault, catalogue) for fault in request.plan.faults}
     with backend.launch(setup, course(request.plan, faults, run)) as world:
         return _wait(world, run, stops, progress)
 
@@ -80,8 +81,8 @@ def _wait(world: World, run: RunFolder, stops: Stops, progress: Say) -> Outcome:
     while (outcome := world.wait(POLL_S)) is None:
         phases.tell()
         waited_s += POLL_S
-        if READY_AFTER_S <= waited_s < READY_AFTER_S + POLL_S:
-            get_ready()  # the stack is up by now, and this process has nothing else to do
+        if waited_s >= READY_AFTER_S:
+            get_ready()  # the stack is up by now; only the first time takes any time
         if stops.signal_number:
             world.request_stop()
             asked_s += POLL_S

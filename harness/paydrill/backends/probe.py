@@ -87,12 +87,16 @@ def _ask_http(address: Address, path: str, timeout_s: float) -> str | None:
     return None if 200 <= status < 300 else f"GET {path} answered {status}"
 
 
+def startup_packet(database: str) -> bytes:
+    """How a PostgreSQL client begins (protocol 3.0), as the role that is named like its database."""
+    words = f"user\0{database}\0database\0{database}\0\0".encode()
+    return struct.pack("!II", 8 + len(words), 196608) + words
+
+
 def _ask_postgres(address: Address, database: str, timeout_s: float) -> str | None:
     """A start-up packet; `R` (authentication) says that the server takes connections."""
-    words = f"user\0{database}\0database\0{database}\0\0".encode()
-    packet = struct.pack("!II", 8 + len(words), 196608) + words
     with socket.create_connection((address.host, address.port), timeout_s) as sock:
-        sock.sendall(packet)
+        sock.sendall(startup_packet(database))
         answer = sock.recv(1)
         sock.sendall(struct.pack("!cI", b"X", 4))
     if answer == b"R":

@@ -6,13 +6,13 @@ A probe dials the edge's proxy like the client end does and asks the server end 
 from __future__ import annotations
 
 import socket
-import struct
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from paydrill.backends.probe import startup_packet
 from paydrill.topology import PSP, Edge
 
 if TYPE_CHECKING:
@@ -47,17 +47,12 @@ def _question(stack: Stack, edge: Edge) -> bytes:
     service = stack.topology.node(edge.server).service
     if service == PSP:
         return _get("/healthz")
-    health = stack.setup.target.services[service].health
-    return _postgres_startup() if health.postgres else _get(health.http or "/")
+    served = stack.setup.target.services[service]
+    return startup_packet(served.database) if served.health.postgres else _get(served.health.http or "/")
 
 
 def _get(path: str) -> bytes:
     return f"GET {path} HTTP/1.0\r\nHost: probe\r\nConnection: close\r\n\r\n".encode()
-
-
-def _postgres_startup() -> bytes:
-    body = struct.pack("!i", 196608) + b"user\0probe\0database\0postgres\0\0"
-    return struct.pack("!i", len(body) + 4) + body
 
 
 def _probe(edge: Edge, address: Address, question: bytes, patience_s: float) -> Seen:
