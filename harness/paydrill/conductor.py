@@ -92,6 +92,7 @@ class Conductor:
             history_dir=self.run.path,
             log=self.run.logs / "locust.log",
             edge=entrance.name,
+            caller_secret=stack.setup.secrets.caller_secret,
         )
 
     def _entrance(self, stack: Stack) -> Edge:

@@ -155,7 +155,11 @@ def _setup(request: DrillRequest, run_id: str, run: RunFolder, source: Path) -> 
         timing=_timing(request),
         seed=request.seed,
         psp_behaviour=request.plan.psp,
-        secrets=Secrets("sk_test_" + secrets.token_hex(12), "whsec_" + secrets.token_hex(16)),
+        secrets=Secrets(
+            psp_api_key="sk_test_" + secrets.token_hex(12),
+            webhook_secret="whsec_" + secrets.token_hex(16),
+            caller_secret=secrets.token_hex(16),
+        ),
     )
 
 

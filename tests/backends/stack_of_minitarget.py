@@ -61,7 +61,7 @@ def minitarget(folder: Path) -> StackSetup:
     target = Target(
         "mini", "", source, "mini", SERVICES, Client({}, ()), Timing(), requirements="requirements.txt"
     )
-    secrets = Secrets("sk_test_mini", "whsec_mini")
+    secrets = Secrets("sk_test_mini", "whsec_mini", "callers-mini")
     return StackSetup(
         run_id=run_dir.name,
         run_dir=run_dir,

@@ -49,7 +49,7 @@ class Addresses:
 
 def setup_of(source: Path, **services: Service) -> StackSetup:
     target = Target("mini", "", source, "two", services, Client({}, ()), Timing())
-    secrets = Secrets("sk_test_x", "whsec_x")
+    secrets = Secrets("sk_test_x", "whsec_x", "callers-x")
     return StackSetup("r1", source, target, source, TOPOLOGY, Timing(psp_call_s=0.7), 5, {}, secrets)
 
 

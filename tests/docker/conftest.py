@@ -74,7 +74,7 @@ def make_setup(tiny_target: Target, tmp_path_factory: pytest.TempPathFactory) ->
             timing=Timing(),
             seed=1,
             psp_behaviour={},
-            secrets=Secrets("sk_test_tiny", "whsec_tiny"),
+            secrets=Secrets("sk_test_tiny", "whsec_tiny", "callers-tiny"),
         )
 
     return make

@@ -26,6 +26,7 @@ class Secrets:
 
     psp_api_key: str
     webhook_secret: str
+    caller_secret: str
 
 
 @dataclass(frozen=True)

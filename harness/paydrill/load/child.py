@@ -39,6 +39,7 @@ class LoadChild:
     plan, client, catalogue, timing, seed: what to do; base: where the target is entered
     history_dir: gets `history-0.jsonl`; log: what Locust says
     edge: the name that answers get in the history, such as `client->lb-1`
+    caller_secret: signs the callers' bearer tokens (callers.py)
 
     Making it raises UsageError when the target cannot be loaded like this. Nothing has started then.
     Start it from a thread that lives as long as it: the kernel kills it with its starting thread.
@@ -57,6 +58,7 @@ class LoadChild:
         history_dir: Path,
         log: Path,
         edge: str | None = None,
+        caller_secret: str = "",
     ) -> None:
         self._setup = LoadSetup(
             plan=plan,
@@ -68,6 +70,7 @@ class LoadChild:
             base_url=f"http://{base}",
             history=str(history_dir.absolute() / "history-0.jsonl"),
             edge=edge,
+            caller_secret=caller_secret,
         )
         self._setup.check()
         self._log = log

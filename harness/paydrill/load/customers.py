@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paydrill.callers import bearer
+
 POOL_SIZE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """`id` is what the target knows the customer by."""
+    """`id` is what the target knows the customer by, `bearer` the token that proves it (callers.py)."""
 
     id: str
     name: str
     email: str
     address: str
+    bearer: str = ""
 
 
-def customers(seed: int, count: int = POOL_SIZE) -> tuple[Customer, ...]:
+def customers(seed: int, count: int = POOL_SIZE, secret: str = "") -> tuple[Customer, ...]:
     """`count` different people; the same for the same seed and version of Faker."""
     from faker import Faker  # a quarter of a second, and only the load itself needs people
 
@@ -29,6 +32,7 @@ def customers(seed: int, count: int = POOL_SIZE) -> tuple[Customer, ...]:
             name=fake.name(),
             email=f"{fake.user_name()}.{number}@example.com",
             address=fake.street_address() + ", " + fake.city(),
+            bearer=bearer(secret, "customer", f"cus_{number}"),
         )
         for number in range(1, count + 1)
     )

@@ -38,6 +38,11 @@ class Intent:
         """The customer's id."""
         return self.person.id
 
+    @property
+    def bearer(self) -> str:
+        """The customer's bearer token."""
+        return self.person.bearer
+
 
 def token_of(intent_id: int, try_no: int) -> int:
     """The payment token of one try (from 1) of an intent: unique in a run."""

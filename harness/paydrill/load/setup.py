@@ -27,6 +27,7 @@ class LoadSetup:
     base_url: str
     history: str
     edge: str | None = None
+    caller_secret: str = ""
 
     def to_json(self) -> dict[str, Any]:
         plain = asdict(self)
@@ -45,6 +46,7 @@ class LoadSetup:
             base_url=plain["base_url"],
             history=plain["history"],
             edge=plain["edge"],
+            caller_secret=plain["caller_secret"],
         )
 
     def check(self) -> None:
