@@ -58,10 +58,13 @@ def step(rate: float, seconds: int, topology: str) -> dict[str, Any]:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         ) as process:
-            cpu = watch(process)
+            looks = watch(process)
             assert process.stdout is not None
             verdict = json.loads(process.stdout.read())
-        latencies = sorted(warm(checkouts(Path(out) / "latest")))
+        run = Path(out) / "latest"
+        done = checkouts(run)
+        latencies = sorted(one.ms for one in done if one.due_s >= WARM_UP_S)
+        cpu = spent_in(looks, *warm_load(run))
     return {
         "rate": rate,
         "verdict": verdict["verdict"],
@@ -70,22 +73,41 @@ def step(rate: float, seconds: int, topology: str) -> dict[str, Any]:
         "p50_ms": quantile(latencies, 0.5),
         "p99_ms": quantile(latencies, 0.99),
         "cpu_ms_per_checkout": {
-            name: round(1000 * spent / max(1, verdict["load"]["intents"]), 2)
-            for name, spent in sorted(cpu.items())
+            name: round(1000 * used_s / max(1.0, rate), 2) for name, used_s in sorted(cpu.items())
         },
     }
 
 
-def watch(process: subprocess.Popen[bytes]) -> dict[str, float]:
-    """CPU seconds by kind of process until the drill has ended."""
-    seen: dict[tuple[int, str], tuple[str, float]] = {}
+Look = dict[tuple[int, str], tuple[str, float]]
+"""(pid, start) -> name and CPU seconds so far."""
+
+
+def watch(process: subprocess.Popen[bytes]) -> list[tuple[int, Look]]:
+    """Looks at all processes of the drill, each with its time (monotonic ns), until it has ended."""
+    looks = []
     while process.poll() is None:
-        for key, name, spent in below(process.pid):
-            seen[key] = (name, spent)
+        looks.append((time.monotonic_ns(), {key: (name, used_s) for key, name, used_s in below(process.pid)}))
         time.sleep(LOOK_EVERY_S)
+    return looks
+
+
+def warm_load(run: Path) -> tuple[int, int]:
+    """From when to when the load was on, without its warm-up, monotonic ns."""
+    lines = [json.loads(text) for text in (run / "timeline.jsonl").read_text().splitlines()]
+    began = next(line["t0"] for line in lines if line.get("name") == "load")
+    ended = next(line["t"] for line in lines if line.get("name") == "healing")
+    return began + int(WARM_UP_S * 1e9), ended
+
+
+def spent_in(looks: list[tuple[int, Look]], from_ns: int, to_ns: int) -> dict[str, float]:
+    """CPU seconds per second between the first and the last look of that time, by kind of process."""
+    inside = [(t, look) for t, look in looks if from_ns <= t <= to_ns]
     sums: dict[str, float] = defaultdict(float)
-    for name, spent in seen.values():
-        sums[name] += spent
+    if len(inside) < 2:
+        return sums
+    (first_ns, first), (last_ns, last) = inside[0], inside[-1]
+    for key, (name, used_s) in last.items():
+        sums[name] += (used_s - first.get(key, ("", 0.0))[1]) / ((last_ns - first_ns) / 1e9)
     return sums
 
 
@@ -122,10 +144,6 @@ class Took:
 
     due_s: float
     ms: float
-
-
-def warm(all_of_them: list[Took]) -> list[float]:
-    return [one.ms for one in all_of_them if one.due_s >= WARM_UP_S]
 
 
 def checkouts(run: Path) -> list[Took]:
