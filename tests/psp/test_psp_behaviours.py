@@ -6,7 +6,8 @@ import pytest
 import stripe
 
 from paydrill.errors import UsageError
-from paydrill.psp.behaviours import OPERATION_RULES, Behaviours, draw
+from paydrill.psp.behaviours import Behaviours, draw
+from paydrill.psp.rules import EXECUTIONS
 
 KEY = {"idempotency_key": "one-key"}
 
@@ -148,19 +149,25 @@ def test_draws_are_fixed_for_ever():
     assert draw(1, "decline", "pm_pd_1", "create", 1) == 0.3715754530933453
 
 
+def drawn(behaviours: Behaviours, token: str, operation: str = "create", nth: int = 1) -> str | None:
+    found = behaviours.execution(token, operation, nth, lambda rule: 0)
+    return found.behaviour if found else None
+
+
 def test_shares_are_met_and_rules_do_not_disturb_each_other():
     alone = Behaviours.of(3, {"commit_then_drop": 0.1})
     together = Behaviours.of(3, {"commit_then_drop": 0.1, "slow_commit": 0.2})
-    drawn_alone = {n for n in range(5000) if alone.operation(f"pm_pd_{n}", "create", 1)}
-    drawn = [together.operation(f"pm_pd_{n}", "create", 1) for n in range(5000)]
-    assert {n for n in range(5000) if drawn[n] == "commit_then_drop"} == drawn_alone
-    assert 400 < len(drawn_alone) < 600 and 750 < drawn.count("slow_commit") < 1050
+    drawn_alone = {n for n in range(5000) if drawn(alone, f"pm_pd_{n}")}
+    all_drawn = [drawn(together, f"pm_pd_{n}") for n in range(5000)]
+    assert {n for n in range(5000) if all_drawn[n] == "commit_then_drop"} == drawn_alone
+    assert 400 < len(drawn_alone) < 600 and 750 < all_drawn.count("slow_commit") < 1050
 
 
-@pytest.mark.parametrize("rule", OPERATION_RULES)
-def test_share_nought_is_never_and_share_one_is_always(rule):
-    assert Behaviours.of(1, {rule: 0.0}).operation("pm_pd_1", "create", 1) is None
-    assert all(Behaviours.of(1, {rule: 1.0}).operation("pm_pd_1", "create", n) == rule for n in range(200))
+@pytest.mark.parametrize("name", EXECUTIONS)
+def test_share_nought_is_never_and_share_one_is_always(name):
+    assert drawn(Behaviours.of(1, {name: 0.0}), "pm_pd_1") is None
+    always = Behaviours.of(1, {name: 1.0})
+    assert all(drawn(always, "pm_pd_1", nth=n) == name for n in range(200))
 
 
 @pytest.mark.parametrize(

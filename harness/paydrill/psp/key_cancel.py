@@ -1,0 +1,85 @@
+"""`POST /v1/cancel_by_key`: whatever came of the payment with that idempotency key, undo it (Square).
+
+It succeeds also when nothing was found, and the key is refused from then on, so that a payment that
+is still on its way cannot come through afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import orjson
+
+from paydrill.psp import machine, shapes
+from paydrill.psp.change import Change
+from paydrill.psp.form import Fields, Form
+from paydrill.psp.ledger import Ledger
+from paydrill.psp.refusals import key_cancelled
+from paydrill.psp.requests import CancelIntent, CreateRefund
+from paydrill.psp.routes import Route
+from paydrill.psp.state import CANCELED, SUCCEEDED, Intent, KeyRecord
+
+PATH = "/v1/cancel_by_key"
+ROUTE = Route(f"POST {PATH}", "cancel_by_key", action="cancel_by_key")
+CANCELLED = "cancelled"
+"""The fingerprint of a key that was cancelled: no request has such a one."""
+
+
+@dataclass(frozen=True)
+class CancelByKey:
+    """`intent` is the payment that the key made, if any."""
+
+    key: str
+    intent: Intent | None
+    endpoint: str
+
+
+def parse(ledger: Ledger, form: Form) -> CancelByKey:
+    """Raises Refusal when no key is named."""
+    key = Fields(form, {"idempotency_key"}).required("idempotency_key")
+    record = ledger.keys.get(key)
+    if record is None:
+        return CancelByKey(key, None, "")
+    return CancelByKey(key, _made(ledger, record), record.endpoint)
+
+
+def run(change: Change, request: CancelByKey) -> tuple[int, bytes]:
+    """Releases a hold, gives back what was taken, ends what is open; always 200."""
+    intent = request.intent
+    if intent is not None:
+        intent = _undone(change, intent)
+    told = {
+        "object": "cancel_by_key",
+        "idempotency_key": request.key,
+        "payment_intent": shapes.intent(intent) if intent is not None else None,
+    }
+    return 200, orjson.dumps(told)
+
+
+def record(request: CancelByKey, req: int) -> KeyRecord:
+    """What the key answers from now on, in place of what it kept."""
+    refused = key_cancelled(request.key)
+    body = orjson.dumps(refused.envelope()).decode()
+    return KeyRecord(request.key, request.endpoint, CANCELLED, refused.status, body, req)
+
+
+def _made(ledger: Ledger, record: KeyRecord) -> Intent | None:
+    """The intent of a kept answer, by its id or by the one in the error of a decline."""
+    try:
+        body = orjson.loads(record.body)
+    except orjson.JSONDecodeError:
+        return None
+    told = body.get("error", {}).get("payment_intent") or body
+    return ledger.intents.get(str(told.get("id")))
+
+
+def _undone(change: Change, intent: Intent) -> Intent:
+    if intent.status == CANCELED:
+        return intent
+    if intent.status != SUCCEEDED:
+        return machine.cancel(change, CancelIntent(intent, None, ()))
+    assert intent.charge is not None
+    charge = change.charge_of(intent.charge)
+    if charge.refunded < charge.captured:
+        machine.refund(change, CreateRefund(intent.id, charge.id, None, None, {}, ()))
+    return intent
