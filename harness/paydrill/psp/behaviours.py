@@ -107,10 +107,8 @@ class Behaviours:
         return None
 
     def _hit(self, rule: Rule, token: str, operation: str, nth: int, seen: Seen) -> bool:
-        if (
-            rule.share <= 0.0
-            or (not (rule.token is None and rule.operation is None)
-            and not rule.fits(token, operation))
+        if rule.share <= 0.0 or (
+            not (rule.token is None and rule.operation is None) and not rule.fits(token, operation)
         ):
             return False
         if rule.counts and not rule.due(seen(rule)):

@@ -22,7 +22,6 @@ from paydrill.psp.change import Change
 from paydrill.psp.flight import Flight
 from paydrill.psp.form import decode, fingerprint
 from paydrill.psp.holds import AFTER_COMMIT, BEFORE_COMMIT, Holds, Release
-from paydrill.psp.how import how_of
 from paydrill.psp.journal import Journal
 from paydrill.psp.ledger import Ledger
 from paydrill.psp.lines import (
@@ -36,6 +35,7 @@ from paydrill.psp.lines import (
     ResumeLine,
     ScheduledLine,
 )
+from paydrill.psp.meaning import how_of
 from paydrill.psp.memory import Memory
 from paydrill.psp.profiles import Result
 from paydrill.psp.refusals import Refusal, server_error
@@ -198,7 +198,8 @@ class Desk:
     def _record(self, ticket: Ticket, kept: Result | None) -> KeyRecord | None:
         """What a key answers from now on."""
         if isinstance(ticket.request, key_cancel.CancelByKey):
-            return key_cancel.record(ticket.request, ticket.req)
+            cancelled = kept is not None and kept.success
+            return key_cancel.record(ticket.request, ticket.req) if cancelled else None
         key = ticket.call.idem_key
         if key is None or kept is None:
             return None

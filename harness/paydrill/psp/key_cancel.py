@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 import orjson
 
-from paydrill.psp import machine, shapes
+from paydrill.psp import operations, shapes
 from paydrill.psp.change import Change
 from paydrill.psp.form import Fields, Form
+from paydrill.psp.how import AS_USUAL
 from paydrill.psp.ledger import Ledger
 from paydrill.psp.refusals import key_cancelled
-from paydrill.psp.requests import CancelIntent, CreateRefund
-from paydrill.psp.routes import Route
+from paydrill.psp.requests import Post
+from paydrill.psp.routes import Route, match
+from paydrill.psp.shapes import Wire
 from paydrill.psp.state import CANCELED, SUCCEEDED, Intent, KeyRecord
 
 PATH = "/v1/cancel_by_key"
@@ -44,20 +46,20 @@ def parse(ledger: Ledger, form: Form) -> CancelByKey:
 
 
 def run(change: Change, request: CancelByKey) -> tuple[int, bytes]:
-    """Releases a hold, gives back what was taken, ends what is open; always 200."""
-    intent = request.intent
-    if intent is not None:
-        intent = _undone(change, intent)
-    told = {
-        "object": "cancel_by_key",
-        "idempotency_key": request.key,
-        "payment_intent": shapes.intent(intent) if intent is not None else None,
-    }
-    return 200, orjson.dumps(told)
+    """Releases a hold, gives back what was taken, ends what is open. 400 only for what cannot be undone now."""
+    told: Wire | None = None
+    if request.intent is not None:
+        undo = _undoing(change, request.intent)
+        status, body = operations.run(change, undo, AS_USUAL) if undo is not None else (200, b"")
+        if status != 200:
+            return status, body
+        told = shapes.wire_of(change.find(request.intent.id) or request.intent)
+    answer = {"object": "cancel_by_key", "idempotency_key": request.key, "payment_intent": told}
+    return 200, orjson.dumps(answer)
 
 
 def record(request: CancelByKey, req: int) -> KeyRecord:
-    """What the key answers from now on, in place of what it kept."""
+    """Of a key that was cancelled: what the key answers from now on, in place of what it kept."""
     refused = key_cancelled(request.key)
     body = orjson.dumps(refused.envelope()).decode()
     return KeyRecord(request.key, request.endpoint, CANCELLED, refused.status, body, req)
@@ -73,13 +75,20 @@ def _made(ledger: Ledger, record: KeyRecord) -> Intent | None:
     return ledger.intents.get(str(told.get("id")))
 
 
-def _undone(change: Change, intent: Intent) -> Intent:
+def _undoing(change: Change, intent: Intent) -> Post | None:
+    """The call that undoes a payment; None when nothing is left to undo."""
     if intent.status == CANCELED:
-        return intent
+        return None
     if intent.status != SUCCEEDED:
-        return machine.cancel(change, CancelIntent(intent, None, ()))
+        return _call(change, f"/v1/payment_intents/{intent.id}/cancel", {})
     assert intent.charge is not None
     charge = change.charge_of(intent.charge)
-    if charge.refunded < charge.captured:
-        machine.refund(change, CreateRefund(intent.id, charge.id, None, None, {}, ()))
-    return intent
+    if charge.refunded >= charge.captured:
+        return None
+    return _call(change, "/v1/refunds", {"payment_intent": intent.id})
+
+
+def _call(change: Change, path: str, form: Form) -> Post:
+    route = match("POST", path)
+    assert route is not None
+    return operations.parse(change.ledger, route, form)
