@@ -41,7 +41,7 @@ def read(argv: Sequence[str]) -> Options:
         journal=given.journal.absolute(),
         control=given.control.absolute() if given.control else None,
         seed=given.seed,
-        behaviours=behaviours_of(given.seed, given.name, _behaviour(given.behaviour), given.rule),
+        behaviours=behaviours_of(given.seed, given.name, settings_of(given.behaviour), given.rule),
         webhook_url=given.webhook_url or None,
         webhook_secret=given.webhook_secret,
         api_key=given.api_key,
@@ -55,7 +55,8 @@ def behaviours_of(seed: int, name: str, asked: Mapping[str, object], rules: Sequ
     return Behaviours.of(seed_of(seed, name), with_texts(asked, rules))
 
 
-def _behaviour(text: str) -> Mapping[str, object]:
+def settings_of(text: str) -> Mapping[str, object]:
+    """The JSON of `--behaviour`. Raises UsageError."""
     try:
         settings = orjson.loads(text)
     except orjson.JSONDecodeError as error:

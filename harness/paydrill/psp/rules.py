@@ -6,6 +6,7 @@ operation, how many times. Both are asked for in one JSON object, rules under `r
 
 from __future__ import annotations
 
+import difflib
 import math
 import shlex
 from collections.abc import Iterable, Mapping
@@ -87,8 +88,12 @@ _LONGEST_S = 3600.0
 NUMBERS: Mapping[str, Number] = {
     "slow_commit_s": Number(2.0, _LONGEST_S),
     "async_s": Number(2.0, _LONGEST_S),
-    "late_decline_s": Number(2.0, _LONGEST_S),
-    "dispute_s": Number(2.0, _LONGEST_S),
+    "auth_life_s": Number(30.0, _LONGEST_S),
+    "refund_pending_s": Number(2.0, _LONGEST_S),
+    "refund_fail_s": Number(3.0, _LONGEST_S),
+    "late_decline_s": Number(3.0, _LONGEST_S),
+    "dispute_s": Number(5.0, _LONGEST_S),
+    "fee_bp": Number(0.0, 10_000.0),
     "auth_expire_s": Number(2.0, _LONGEST_S),
     "partial_capture_part": Number(0.5, 1.0),
     "maintenance_retry_after_s": Number(1, _LONGEST_S, 1, whole=True),
@@ -275,9 +280,10 @@ def _split(text: str) -> tuple[str, list[str]]:
     except ValueError as error:
         raise UsageError(f"--rule {text!r}: {error}") from None
     if not words or words[0] not in (*NAMES, *NUMBERS):
+        near = difflib.get_close_matches(words[0] if words else "", (*NAMES, *NUMBERS), n=1)
+        known = f"did you mean {near[0]}?" if near else f"behaviours are: {', '.join(NAMES)}"
         raise UsageError(
-            f"--rule {text!r}: expected a behaviour and perhaps its share, such as 'commit_then_drop 5%'; "
-            f"behaviours are: {', '.join((*NAMES, *NUMBERS))}"
+            f"--rule {text!r}: expected a behaviour and perhaps its share, such as 'commit_then_drop 5%'; {known}"
         )
     return words[0], words[1:]
 
