@@ -174,7 +174,7 @@ class Desk:
         # orjson's results keep kilobytes when stored: copy what is kept.
         done = Result(status, bytes(bytearray(body)))
         told = Result(500, _SERVER_ERROR) if ticket.meets(COMMIT_THEN_500) else done
-        record = self._record(ticket, self.admission.profile.keeps(done, told))
+        record = self._record(change, ticket, self.admission.profile.keeps(done, told))
         line = EffectLine(
             time.monotonic_ns(),
             ticket.req,
@@ -195,11 +195,11 @@ class Desk:
         how = how_of(ticket.decision, self.behaviours.number("partial_capture_part"))
         return operations.run(change, ticket.request, how)
 
-    def _record(self, ticket: Ticket, kept: Result | None) -> KeyRecord | None:
+    def _record(self, change: Change, ticket: Ticket, kept: Result | None) -> KeyRecord | None:
         """What a key answers from now on."""
         if isinstance(ticket.request, key_cancel.CancelByKey):
             cancelled = kept is not None and kept.success
-            return key_cancel.record(ticket.request, ticket.req) if cancelled else None
+            return key_cancel.record(change, ticket.request, ticket.req) if cancelled else None
         key = ticket.call.idem_key
         if key is None or kept is None:
             return None

@@ -58,15 +58,16 @@ def run(change: Change, request: CancelByKey) -> tuple[int, bytes]:
     return 200, orjson.dumps(answer)
 
 
-def record(request: CancelByKey, req: int) -> KeyRecord:
-    """Of a key that was cancelled: what the key answers from now on, in place of what it kept."""
-    refused = key_cancelled(request.key)
+def record(change: Change, request: CancelByKey, req: int) -> KeyRecord:
+    """Of a key that was cancelled: what it answers from now on, in place of what it kept."""
+    made = change.find(request.intent.id) if request.intent is not None else None
+    refused = key_cancelled(request.key, shapes.wire_of(made) if made is not None else None)
     body = orjson.dumps(refused.envelope()).decode()
     return KeyRecord(request.key, request.endpoint, CANCELLED, refused.status, body, req)
 
 
 def _made(ledger: Ledger, record: KeyRecord) -> Intent | None:
-    """The intent of a kept answer, by its id or by the one in the error of a decline."""
+    """The intent of a kept answer, by its id or by the one in the error of a decline or a cancelled key."""
     try:
         body = orjson.loads(record.body)
     except orjson.JSONDecodeError:

@@ -168,11 +168,16 @@ def duplicate_charge() -> Refusal:
     )
 
 
-def key_cancelled(key: str) -> Refusal:
-    """400 for a payment whose key was cancelled before it came."""
+def key_cancelled(key: str, intent: Mapping[str, object] | None) -> Refusal:
+    """400 for a payment whose key was cancelled; `intent` is the one that it had made before."""
     message = (
         f"The idempotency key '{key}' was cancelled. Nothing was executed; use another key for a new request."
     )
     return Refusal(
-        400, "idempotency_error", message, code="idempotency_key_cancelled", stopped_by="key_cancelled"
+        400,
+        "idempotency_error",
+        message,
+        code="idempotency_key_cancelled",
+        stopped_by="key_cancelled",
+        more={"payment_intent": intent} if intent is not None else {},
     )

@@ -171,8 +171,10 @@ def _announce(asked: Options, url: str, temporary: bool, as_json: bool) -> None:
         "webhook secret": asked.webhook_secret,
         "journal": str(asked.journal),
     }
-    if as_json:
-        print_json({name.lower().replace(" ", "_"): value for name, value in facts.items()})
+    if as_json:  # on one line: whoever reads it cannot wait for the end of the output
+        import orjson
+
+        click.echo(orjson.dumps({name.lower().replace(" ", "_"): value for name, value in facts.items()}))
     else:
         print_lines(f"{name:<14}  {value}" for name, value in facts.items())
     sys.stdout.flush()
