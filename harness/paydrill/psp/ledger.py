@@ -15,11 +15,9 @@ from paydrill.psp.lines import (
     EffectLine,
     FreezeLine,
     Line,
-    OpenLine,
     RequestLine,
     ResumeLine,
     ScheduledLine,
-    WebhookLine,
 )
 from paydrill.psp.state import Charge, Event, Intent, KeyRecord, Refund
 
@@ -75,16 +73,11 @@ class Ledger:
         self.event_counts: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.charged_tokens: set[str] = set()
         self.scheduled: dict[int, ScheduledLine] = {}
-        self.tries: dict[str, int] = {}
-        """Events not told yet, with the number of tries so far."""
-        self.repeated: set[str] = set()
-        """Events of which a duplicate was sent."""
-        self.told: set[str] = set()
+        self.untold: dict[str, int] = {}
+        """Events, and how many have still to be told of them; kept by `Tellings`."""
         self.last_req = 0
         self.last_eff = 0
-        self.last_attempt = 0
         self.frozen = False
-        self.seed: int | None = None
 
     def apply(self, line: Line) -> None:
         """Take one line in. Must not fail: the line is in the file already."""
@@ -93,14 +86,10 @@ class Ledger:
                 self._request(line)
             case EffectLine():
                 self._effect(line)
-            case WebhookLine():
-                self._webhook(line)
             case ScheduledLine():
                 self.scheduled[line.req] = line
             case FreezeLine() | ResumeLine():
                 self.frozen = isinstance(line, FreezeLine)
-            case OpenLine():
-                self.seed = line.seed
             case _:
                 pass
 
@@ -125,14 +114,3 @@ class Ledger:
         for event in line.events:
             self.events.put(event)
             self.event_counts[event.token or event.pi, event.type] += 1
-            self.tries[event.id] = 0
-
-    def _webhook(self, line: WebhookLine) -> None:
-        self.last_attempt = max(self.last_attempt, line.attempt)
-        if line.variant == "dup":
-            self.repeated.add(line.event)
-        elif 200 <= line.status < 300:
-            self.tries.pop(line.event, None)
-            self.told.add(line.event)
-        elif line.event in self.tries:
-            self.tries[line.event] += 1

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from paydrill.psp import shapes, tokens
 from paydrill.psp.change import Change
+from paydrill.psp.how import DECLINED, How
 from paydrill.psp.refusals import Refusal, not_possible, unexpected_state
 from paydrill.psp.requests import (
     CancelIntent,
@@ -50,7 +51,7 @@ class Declined(Exception):
         )
 
 
-def create(change: Change, request: CreateIntent, force_decline: bool) -> Intent:
+def create(change: Change, request: CreateIntent, how: How) -> Intent:
     """A new intent; confirmed at once when asked. Raises Declined."""
     seq = len(change.ledger.intents) + 1
     intent = Intent(
@@ -67,7 +68,7 @@ def create(change: Change, request: CreateIntent, force_decline: bool) -> Intent
     )
     change.keep(intent)
     change.event("payment_intent.created", intent, request.token)
-    return _charge(change, intent, force_decline) if request.confirm else intent
+    return _charge(change, intent, how) if request.confirm else intent
 
 
 def update(change: Change, request: UpdateIntent) -> Intent:
@@ -95,7 +96,7 @@ def update(change: Change, request: UpdateIntent) -> Intent:
     return after
 
 
-def confirm(change: Change, request: ConfirmIntent, force_decline: bool) -> Intent:
+def confirm(change: Change, request: ConfirmIntent, how: How) -> Intent:
     """Charge the intent's token. Raises Declined, Refusal."""
     before = request.intent
     if before.status not in _OPEN:
@@ -114,7 +115,7 @@ def confirm(change: Change, request: ConfirmIntent, force_decline: bool) -> Inte
         )
         raise unexpected_state(message, shapes.intent(before))
     intent = replace(before, token=token, capture_method=request.capture_method or before.capture_method)
-    return _charge(change, intent, force_decline)
+    return _charge(change, intent, how)
 
 
 def capture(change: Change, request: CaptureIntent) -> Intent:
@@ -207,10 +208,10 @@ def refund(change: Change, request: CreateRefund) -> Refund:
     return result
 
 
-def _charge(change: Change, intent: Intent, force_decline: bool) -> Intent:
+def _charge(change: Change, intent: Intent, how: How) -> Intent:
     """Put the intent's amount on its token: approved, held or declined."""
     assert intent.token is not None
-    decline = tokens.DECLINES.get(intent.token) or (tokens.GENERIC if force_decline else None)
+    decline = tokens.DECLINES.get(intent.token) or (tokens.GENERIC if how.word == DECLINED else None)
     seq = len(change.ledger.charges) + 1
     charge = Charge(
         id=change.name("ch", seq),
@@ -232,9 +233,12 @@ def _charge(change: Change, intent: Intent, force_decline: bool) -> Intent:
         )
         told = "payment_intent.amount_capturable_updated"
     else:
-        charge = replace(charge, captured=charge.amount, is_captured=True)
-        change.effect("capture", charge, charge.amount)
-        after = replace(intent, status=SUCCEEDED, charge=charge.id, received=intent.amount, failure=None)
+        taken = how.taken_of(charge.amount, charge.currency)
+        charge = replace(charge, captured=taken, is_captured=True)
+        change.effect("capture", charge, taken)
+        if taken < charge.amount:
+            change.effect("release", charge, charge.amount - taken)
+        after = replace(intent, status=SUCCEEDED, charge=charge.id, received=taken, failure=None)
         told = "payment_intent.succeeded"
     change.keep(charge)
     change.keep(after)

@@ -7,6 +7,7 @@ import orjson
 from paydrill.psp import machine, reads, requests, shapes
 from paydrill.psp.change import Change
 from paydrill.psp.form import Form
+from paydrill.psp.how import How
 from paydrill.psp.ledger import Ledger
 from paydrill.psp.refusals import Refusal, missing
 from paydrill.psp.requests import (
@@ -92,10 +93,10 @@ def charges_card(request: Post) -> bool:
     return isinstance(request, ConfirmIntent) or (isinstance(request, CreateIntent) and request.confirm)
 
 
-def run(change: Change, request: Post, force_decline: bool) -> tuple[int, bytes]:
+def run(change: Change, request: Post, how: How) -> tuple[int, bytes]:
     """Status and body of the operation's own result; what it does stands in `change`."""
     try:
-        state = _apply(change, request, force_decline)
+        state = _apply(change, request, how)
     except machine.Declined as declined:
         return 402, orjson.dumps(declined.refusal().envelope())
     except Refusal as refusal:
@@ -105,14 +106,14 @@ def run(change: Change, request: Post, force_decline: bool) -> tuple[int, bytes]
     return 200, orjson.dumps(wire)
 
 
-def _apply(change: Change, request: Post, force_decline: bool) -> State:
+def _apply(change: Change, request: Post, how: How) -> State:
     match request:
         case CreateIntent():
-            return machine.create(change, request, force_decline)
+            return machine.create(change, request, how)
         case UpdateIntent():
             return machine.update(change, request)
         case ConfirmIntent():
-            return machine.confirm(change, request, force_decline)
+            return machine.confirm(change, request, how)
         case CaptureIntent():
             return machine.capture(change, request)
         case CancelIntent():
