@@ -100,6 +100,7 @@ class ControlServer:
             "held": desk.holds.held,
             "slow_commits": desk.slow_commits,
             "pending_webhooks": webhooks.pending,
+            "later": desk.agenda.pending,
         }
 
     async def _freeze(self) -> _Message:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 INVALID = "invalid_request_error"
 
@@ -181,3 +181,8 @@ def key_cancelled(key: str, intent: Mapping[str, object] | None) -> Refusal:
         stopped_by="key_cancelled",
         more={"payment_intent": intent} if intent is not None else {},
     )
+
+
+def executed(refusal: Refusal) -> Refusal:
+    """The same refusal as the result of an execution: its key keeps it."""
+    return replace(refusal, stopped_by=None)
