@@ -92,7 +92,12 @@ def _assemble(journal: Journal, ledger: Ledger, asked: Options) -> tuple[Desk, W
     desk = Desk(ledger, journal, admission, Holds(), lambda events: None)
     if asked.webhook_url is not None:
         webhooks = Webhooks(
-            asked.webhook_url, asked.webhook_secret, ledger, desk.write, lambda: desk.behaviours
+            asked.webhook_url,
+            asked.webhook_secret,
+            ledger,
+            desk.write,
+            lambda: desk.behaviours,
+            asked.webhook_ca,
         )
         desk.tell_webhooks = webhooks.tell
     return desk, webhooks

@@ -24,6 +24,7 @@ class Options:
     behaviours: Behaviours
     webhook_url: str | None
     webhook_secret: str
+    webhook_ca: Path | None
     api_key: str
     profile: str
 
@@ -40,6 +41,7 @@ def read(argv: Sequence[str]) -> Options:
         behaviours=Behaviours.of(given.seed, _behaviour(given.behaviour)),
         webhook_url=given.webhook_url or None,
         webhook_secret=given.webhook_secret,
+        webhook_ca=_file("--webhook-ca", given.webhook_ca),
         api_key=given.api_key,
         profile=given.profile,
     )
@@ -57,6 +59,12 @@ def _behaviour(text: str) -> Mapping[str, object]:
     return settings
 
 
+def _file(option: str, path: Path | None) -> Path | None:
+    if path is not None and not path.is_file():
+        raise UsageError(f"{option}: there is no file {path}")
+    return path
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m paydrill.psp",
@@ -71,6 +79,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--behaviour", default="{}", help='shares by rule: {"decline": 0.02, "commit_then_drop": 0.05}')
     add("--webhook-url", help="where events are sent; without it they can only be read")
     add("--webhook-secret", default="whsec_paydrill")
+    add(
+        "--webhook-ca",
+        type=Path,
+        help="certificates (PEM) to check an https receiver with, in place of the system's",
+    )
     add("--api-key", default="sk_test_paydrill")
     add("--profile", choices=PROFILES, default="stripe")
     return parser

@@ -10,9 +10,11 @@ import asyncio
 import hashlib
 import heapq
 import hmac
+import ssl
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import aiohttp
 import orjson
@@ -50,7 +52,7 @@ class _Due:
 
 
 class Webhooks:
-    """Sends to one URL. `run` never ends; cancel it."""
+    """Sends to one URL. `run` never ends; cancel it. `ca_file`: whom to trust there, None = the system's."""
 
     def __init__(
         self,
@@ -59,7 +61,9 @@ class Webhooks:
         ledger: Ledger,
         write: Callable[[Line], int],
         behaviours: Callable[[], Behaviours],
+        ca_file: Path | None = None,
     ) -> None:
+        self._trusted = ssl.create_default_context(cafile=ca_file) if ca_file else True
         self._url = url
         self._secret = secret
         self._ledger = ledger
@@ -108,7 +112,7 @@ class Webhooks:
     async def run(self) -> None:
         """Send what is due, for ever. Proxies of the environment are not used, redirects not followed."""
         timeout = aiohttp.ClientTimeout(total=ATTEMPT_TIMEOUT_S)
-        connector = aiohttp.TCPConnector(limit=_AT_ONCE)
+        connector = aiohttp.TCPConnector(limit=_AT_ONCE, ssl=self._trusted)
         async with aiohttp.ClientSession(timeout=timeout, connector=connector, trust_env=False) as session:
             try:
                 while True:
