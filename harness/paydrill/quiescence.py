@@ -1,8 +1,8 @@
-"""Waiting until a stack is quiet: nothing open in it, nothing pending at the PSP, nothing owed to anybody.
+"""Waiting until a stack is quiet: nothing open in it, nothing pending at a PSP, nothing owed to anybody.
 
 The suspect's own word may end the waiting and never excuses anything: what has not settled by
 T_settle is for the invariants to find. A charge without an order may still be given back until T_comp;
-the PSP's journal and the clients' history say whether there is one.
+the PSPs' journals and the clients' history say whether there is one.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def wait_until_settled(stack: Stack, run: RunFolder, stop_asked: Callable[[], bo
     timing = stack.setup.timing
     quiet_looks = 0
     while True:
-        open_work, pending = _open_work(stack), stack.psp.status().pending
+        open_work, pending = _open_work(stack), sum(psp.status().pending for psp in stack.psps.values())
         quiet_looks = quiet_looks + 1 if not open_work and pending == 0 else 0
         waited_s = time.monotonic() - began
         if waited_s >= timing.t_settle_s or stop_asked():

@@ -40,6 +40,7 @@ class LoadChild:
     history_dir: gets `history-0.jsonl`; log: what Locust says
     edge: the name that answers get in the history, such as `client->lb-1`
     caller_secret: signs the callers' bearer tokens (callers.py)
+    ca_file: certificates to check the target's with; given, `base` is spoken to over TLS
 
     Making it raises UsageError when the target cannot be loaded like this. Nothing has started then.
     Start it from a thread that lives as long as it: the kernel kills it with its starting thread.
@@ -59,6 +60,7 @@ class LoadChild:
         log: Path,
         edge: str | None = None,
         caller_secret: str = "",
+        ca_file: Path | None = None,
     ) -> None:
         self._setup = LoadSetup(
             plan=plan,
@@ -67,10 +69,11 @@ class LoadChild:
             timeout_s=timing.client_s,
             horizon_s=timing.client_s + HORIZON_BEYOND_TIMEOUT_S,
             seed=seed,
-            base_url=f"http://{base}",
+            base_url=f"{'https' if ca_file else 'http'}://{base}",
             history=str(history_dir.absolute() / "history-0.jsonl"),
             edge=edge,
             caller_secret=caller_secret,
+            ca_file=str(ca_file.absolute()) if ca_file else None,
         )
         self._setup.check()
         self._log = log

@@ -102,7 +102,7 @@ async def _serve(asked: Options, announce: Callable[[Options, str], None]) -> in
 def _assemble(journal: Journal, memory: Memory, asked: Options) -> tuple[Desk, Webhooks]:
     desk = Desk(memory, journal, Admission(memory, asked.profile), Holds(), lambda events: ())
     main = Endpoint(MAIN, asked.webhook_url, asked.webhook_secret) if asked.webhook_url else None
-    webhooks = Webhooks(main, memory.ledger, memory.tellings, desk.write)
+    webhooks = Webhooks(main, memory.ledger, memory.tellings, desk.write, ca_file=asked.webhook_ca)
     desk.tell_webhooks = webhooks.tell
     return desk, webhooks
 

@@ -27,6 +27,7 @@ class Options:
     behaviours: Behaviours
     webhook_url: str | None
     webhook_secret: str
+    webhook_ca: Path | None
     api_key: str
     profile: Profile
     name: str = NAMES[0]
@@ -44,6 +45,7 @@ def read(argv: Sequence[str]) -> Options:
         behaviours=behaviours_of(given.seed, given.name, settings_of(given.behaviour), given.rule),
         webhook_url=given.webhook_url or None,
         webhook_secret=given.webhook_secret,
+        webhook_ca=_file("--webhook-ca", given.webhook_ca),
         api_key=given.api_key,
         profile=PROFILES[given.profile],
         name=given.name,
@@ -68,6 +70,12 @@ def settings_of(text: str) -> Mapping[str, object]:
     return settings
 
 
+def _file(option: str, path: Path | None) -> Path | None:
+    if path is not None and not path.is_file():
+        raise UsageError(f"{option}: there is no file {path}")
+    return path
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m paydrill.psp",
@@ -83,6 +91,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--rule", action="append", default=[], help="one more, such as 'commit_then_drop 5%%'; repeatable")
     add("--webhook-url", help="where events are sent; without it they can only be read")
     add("--webhook-secret", default="whsec_paydrill")
+    add(
+        "--webhook-ca",
+        type=Path,
+        help="certificates (PEM) to check an https receiver with, in place of the system's",
+    )
     add("--api-key", default="sk_test_paydrill")
     add("--profile", choices=PROFILES, default=STRIPE.name, help="how idempotency keys behave")
     add("--name", choices=NAMES, default=NAMES[0], help="which one of several providers it is")

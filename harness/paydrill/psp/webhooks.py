@@ -11,9 +11,11 @@ import asyncio
 import hashlib
 import heapq
 import hmac
+import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import aiohttp
 import orjson
@@ -60,7 +62,10 @@ class _Due:
 
 
 class Webhooks:
-    """Sends to every endpoint. `run` never ends; cancel it. `wall_s` tells unix seconds for signatures."""
+    """Sends to every endpoint. `run` never ends; cancel it.
+
+    wall_s: unix seconds, for signatures; ca_file: whom to trust at https, None = the system's authorities
+    """
 
     def __init__(
         self,
@@ -69,7 +74,9 @@ class Webhooks:
         tellings: Tellings,
         write: Callable[[Line], int],
         wall_s: Callable[[], float] = time.time,
+        ca_file: Path | None = None,
     ) -> None:
+        self._trusted = ssl.create_default_context(cafile=ca_file) if ca_file else True
         self._main = main
         self._ledger = ledger
         self._tellings = tellings
@@ -130,7 +137,7 @@ class Webhooks:
     async def run(self) -> None:
         """Send what is due, for ever. Proxies of the environment are not used, redirects not followed."""
         timeout = aiohttp.ClientTimeout(total=ATTEMPT_TIMEOUT_S)
-        connector = aiohttp.TCPConnector(limit=_AT_ONCE)
+        connector = aiohttp.TCPConnector(limit=_AT_ONCE, ssl=self._trusted)
         async with aiohttp.ClientSession(timeout=timeout, connector=connector, trust_env=False) as session:
             try:
                 while True:
