@@ -24,6 +24,7 @@ RANKS = {
             "topology", "target", "scenario", "plan", "verdict", "run_folder", "units", "yaml_source", "yaml_tree",
             "yaml_fields", "overrides", "fault_fields", "scenario_file", "scenario_timeline", "scenario_schema",
             "target_file", "target_client", "topology_file", "patching", "callers", "mutants", "library", "verdict_file",
+            "currencies",
         ),
         1,
     ),
@@ -54,7 +55,7 @@ SIDEWAYS = {
 # The protocol of faults is part of what a scenario is, the PSP's journal is part of the evidence;
 # nothing else of those packages is meant.
 PROTOCOLS = {"paydrill.faults", "paydrill.psp.journal_reader"}
-ONLY_PROTOCOL = {"paydrill.backends.local", "paydrill.backends.docker"}
+ONLY_PROTOCOL = {"paydrill.backends.local", "paydrill.backends.docker", "paydrill.backends.attached"}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from typing import Literal
 
 Runtime = Literal["python", "nginx", "postgres", "psp"]
 Outcome = Literal["ok", "fail", "info"]
+DECIMAL = "decimal"
+"""How an answer's amount is written where it is not in minor units: `amount: total | decimal`."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ class OutcomeRule:
 class Request:
     """One client operation: templates over the intent's fields, and where the answer's facts stand.
 
-    answer: fact name (order_ref, state, amount, currency, version) -> dotted path in the JSON body
+    answer: fact name (order_ref, state, amount, currency, version) -> dotted path in the JSON body;
+            that of an amount may end with `| decimal`
     """
 
     kind: str
