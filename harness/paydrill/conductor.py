@@ -33,6 +33,7 @@ LEAD_S = 0.15
 HEALTHY_AGAIN_S = 15.0
 LOAD_DRAIN_S = 45.0
 FINAL_READS_S = 20.0
+LOOK_S = 3.0
 DRAIN_S = 5.0
 DIRECTIONS: tuple[Direction, Direction] = ("upstream", "downstream")
 
@@ -185,7 +186,7 @@ class Conductor:
         finished = load.wait_done(LOAD_DRAIN_S)
         seen = load.counters
         self.timeline.write("load_end", finished=finished, ops=seen.ops, dropped=seen.dropped)
-        settled = wait_until_settled(stack, self.run, stop_asked)
+        settled = wait_until_settled(stack, self.run, stop_asked, lambda: load.final_reads(LOOK_S))
         self.timeline.write(
             "settled",
             open_work=settled.open_work,
