@@ -24,7 +24,7 @@ RANKS = {
             "topology", "target", "scenario", "plan", "verdict", "run_folder", "units", "yaml_source", "yaml_tree",
             "yaml_fields", "overrides", "fault_fields", "scenario_file", "scenario_timeline", "scenario_schema",
             "target_file", "target_client", "topology_file", "patching", "callers", "mutants", "library", "verdict_file",
-            "currencies",
+            "currencies", "target_attached",
         ),
         1,
     ),
@@ -149,7 +149,7 @@ def test_the_two_backends_do_not_know_each_other():
     broken = [
         f"{one.place}: may not import {one.module}"
         for one in ours()
-        for mine, other in (("local", "docker"), ("docker", "local"))
+        for mine, other in (("local", "docker"), ("docker", "local"), ("attached", "docker"))
         if one.file.is_relative_to(PACKAGE / "backends" / mine)
         and one.module.startswith(f"paydrill.backends.{other}")
     ]

@@ -40,6 +40,7 @@ class LoadChild:
     history_dir: gets `history-0.jsonl`; log: what Locust says
     edge: the name that answers get in the history, such as `client->lb-1`
     caller_secret: signs the callers' bearer tokens (callers.py)
+    series: put into the names of carts and keys, where the target knows those of earlier drills
 
     Making it raises UsageError when the target cannot be loaded like this. Nothing has started then.
     Start it from a thread that lives as long as it: the kernel kills it with its starting thread.
@@ -59,6 +60,7 @@ class LoadChild:
         log: Path,
         edge: str | None = None,
         caller_secret: str = "",
+        series: str = "",
     ) -> None:
         self._setup = LoadSetup(
             plan=plan,
@@ -71,6 +73,7 @@ class LoadChild:
             history=str(history_dir.absolute() / "history-0.jsonl"),
             edge=edge,
             caller_secret=caller_secret,
+            series=series,
         )
         self._setup.check()
         self._log = log

@@ -28,6 +28,7 @@ class LoadSetup:
     history: str
     edge: str | None = None
     caller_secret: str = ""
+    series: str = ""
 
     def to_json(self) -> dict[str, Any]:
         plain = asdict(self)
@@ -47,6 +48,7 @@ class LoadSetup:
             history=plain["history"],
             edge=plain["edge"],
             caller_secret=plain["caller_secret"],
+            series=plain["series"],
         )
 
     def check(self) -> None:
