@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from paydrill import collector, host_fit
 from paydrill.backends import Stack
@@ -31,6 +32,7 @@ LEAD_S = 0.15
 HEALTHY_AGAIN_S = 15.0
 LOAD_DRAIN_S = 45.0
 FINAL_READS_S = 20.0
+LOOK_S = 3.0
 DRAIN_S = 5.0
 
 
@@ -91,6 +93,8 @@ class Conductor:
             edge=entrance.name,
             caller_secret=stack.setup.secrets.caller_secret,
             ca_file=stack.setup.ca_of(stack.topology.node(entrance.server)),
+            # Only a stack of somebody else's remembers the carts of earlier drills.
+            series=sha256(stack.setup.run_id.encode()).hexdigest()[:8] if target.attached else "",
         )
 
     # -- load and faults
@@ -180,7 +184,7 @@ class Conductor:
         finished = load.wait_done(LOAD_DRAIN_S)
         seen = load.counters
         self.timeline.write("load_end", finished=finished, ops=seen.ops, dropped=seen.dropped)
-        settled = wait_until_settled(stack, self.run, stop_asked)
+        settled = wait_until_settled(stack, self.run, stop_asked, lambda: load.final_reads(LOOK_S))
         self.timeline.write(
             "settled",
             open_work=settled.open_work,

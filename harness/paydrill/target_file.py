@@ -10,6 +10,7 @@ from typing import cast
 from paydrill.errors import UsageError
 from paydrill.scenario_file import read_timing
 from paydrill.target import Client, FactSource, Health, Runtime, Service, Target, Timing
+from paydrill.target_attached import read_attached, services_of
 from paydrill.target_client import read_client
 from paydrill.topology import CLIENT, PSP, PSPS
 from paydrill.yaml_fields import Field, Section
@@ -32,6 +33,7 @@ _KEYS = (
     "requirements",
     "state_classes",
     "catalogue",
+    "attached",
 )
 _SERVICE_KEYS = ("runtime", "port", "health", "command", "env", "config", "schema", "database", "settings")
 
@@ -65,7 +67,9 @@ class _Reader:
         self._mistakes = mistakes
 
     def read(self, root: Section) -> Target | None:
-        services = self._services(root.require("services"))
+        outside = root.get("attached")
+        attached = read_attached(outside, root) if outside else None
+        services = services_of(attached) if attached else self._services(root.require("services"))
         client = root.require("client")
         facts, open_work = root.get("facts"), root.get("open_work")
         title = root.require("title")
@@ -85,6 +89,7 @@ class _Reader:
             requirements=self._file(root.get("requirements")),
             state_classes=self._state_classes(root.get("state_classes")),
             catalogue=tuple(_catalogue(root.require("catalogue", "catalogue: [{sku: …}]"))),
+            attached=attached,
         )
         return None if self._mistakes.problems else target
 

@@ -41,6 +41,7 @@ class LoadChild:
     edge: the name that answers get in the history, such as `client->lb-1`
     caller_secret: signs the callers' bearer tokens (callers.py)
     ca_file: certificates to check the target's with; given, `base` is spoken to over TLS
+    series: put into the names of carts and keys, where the target knows those of earlier drills
 
     Making it raises UsageError when the target cannot be loaded like this. Nothing has started then.
     Start it from a thread that lives as long as it: the kernel kills it with its starting thread.
@@ -61,6 +62,7 @@ class LoadChild:
         edge: str | None = None,
         caller_secret: str = "",
         ca_file: Path | None = None,
+        series: str = "",
     ) -> None:
         self._setup = LoadSetup(
             plan=plan,
@@ -74,6 +76,7 @@ class LoadChild:
             edge=edge,
             caller_secret=caller_secret,
             ca_file=str(ca_file.absolute()) if ca_file else None,
+            series=series,
         )
         self._setup.check()
         self._log = log

@@ -60,6 +60,7 @@ class IntentMaker:
     """Makes the n-th intent of a run; what it wants depends on the seed and n alone.
 
     buyers: the traffic classes that place an order; all others have an empty cart
+    series: a word in every cart's name, for a target that remembers the carts of earlier runs
     """
 
     def __init__(
@@ -69,7 +70,9 @@ class IntentMaker:
         buyers: Collection[str],
         shelves: Shelves,
         people: tuple[Customer, ...],
+        series: str = "",
     ) -> None:
+        self._carts = f"cart-{seed}-{series}-" if series else f"cart-{seed}-"
         self._seed = seed
         self._classes = sorted(name for name, weight in mix.items() if weight > 0)
         self._weights = list(accumulate(mix[name] for name in self._classes))
@@ -88,7 +91,7 @@ class IntentMaker:
             id=index + 1,
             cls=cls,
             person=person,
-            client_ref=f"cart-{self._seed}-{index + 1}",
+            client_ref=f"{self._carts}{index + 1}",
             items=cart.items if buys else [],
             amount=cart.amount if buys else 0,
             currency=cart.currency,

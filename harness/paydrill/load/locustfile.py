@@ -115,9 +115,8 @@ def build(setup: LoadSetup) -> tuple[Pacer, FinalReader]:
     requests = compile_requests(setup.client)
     shelves = Shelves(read_products(setup.catalogue))
     buyers = [name for name, traffic in known.items() if "create" in traffic.needs]
-    maker = IntentMaker(
-        setup.seed, setup.plan.mix, buyers, shelves, customers(setup.seed, secret=setup.caller_secret)
-    )
+    people = customers(setup.seed, secret=setup.caller_secret)
+    maker = IntentMaker(setup.seed, setup.plan.mix, buyers, shelves, people, setup.series)
     offsets = arrivals(setup.plan.segments, setup.seed)
     history = History(Path(setup.history), setup.edge, broken=die)
     history.start({"locust": locust.__version__, "geventhttpclient": geventhttpclient.__version__})

@@ -32,6 +32,7 @@ class LoadSetup:
     edge: str | None = None
     caller_secret: str = ""
     ca_file: str | None = None
+    series: str = ""
 
     def to_json(self) -> dict[str, Any]:
         plain = asdict(self)
@@ -52,6 +53,7 @@ class LoadSetup:
             edge=plain["edge"],
             caller_secret=plain["caller_secret"],
             ca_file=plain["ca_file"],
+            series=plain["series"],
         )
 
     def check(self) -> None:

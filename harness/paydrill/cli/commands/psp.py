@@ -42,6 +42,12 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 )  # fmt: skip
 @click.option("--webhook-url", metavar="URL", help="Where events are sent.")
 @click.option("--webhook-secret", default="whsec_paydrill", show_default=True, help="Signs them.")
+@click.option(
+    "--webhook-ca",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    default=None,
+    help="Whom to trust at an https webhook URL (PEM).",
+)
 @click.option("--api-key", default="sk_test_paydrill", show_default=True, help="What callers must send.")
 @click.option(
     "--name", type=click.Choice(_NAMES), default="psp", show_default=True,
@@ -158,6 +164,7 @@ def _options(
         behaviours=asked,
         webhook_url=rest["webhook_url"] or None,
         webhook_secret=rest["webhook_secret"],
+        webhook_ca=rest["webhook_ca"].absolute() if rest["webhook_ca"] else None,
         api_key=rest["api_key"],
         profile=PROFILES[profile],
         name=rest["name"],
