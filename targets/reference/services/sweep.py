@@ -106,7 +106,7 @@ async def _take_in_stray(tx: Connection, intent: PspIntent, charge: Captured) ->
     if (
         order is None
         or live
-        or order["state"] not in ("created", "payment_pending")
+        or order["state"] not in ("reserved", "payment_pending")
         or (charge.amount, charge.currency) != (order["total"], order["currency"])
     ):
         await return_charge(tx, charge, order and order["id"], CAUSE.name)
@@ -117,10 +117,10 @@ async def _take_in_stray(tx: Connection, intent: PspIntent, charge: Captured) ->
 async def _attach(tx: Connection, order: Row, intent: PspIntent, charge: Captured) -> None:
     """The order is paid by a charge that we had not written down. Its stock is still reserved."""
     attempt = order["pay_attempt"]
-    if order["state"] == "created":
+    if order["state"] == "reserved":
         attempt += 1
         await tx.execute("UPDATE orders SET pay_attempt = $2 WHERE id = $1", order["id"], attempt)
-        await move_order(tx, order["id"], "created", "payment_pending", CAUSE.name, charge.psp_id)
+        await move_order(tx, order["id"], "reserved", "payment_pending", CAUSE.name, charge.psp_id)
     payment_id = intent.payment_id or charge.psp_id
     await tx.execute(
         """WITH history AS (INSERT INTO payment_history (payment_id, seq, from_state, to_state, cause, cause_ref)
