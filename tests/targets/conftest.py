@@ -233,11 +233,11 @@ class Stack:
         assert reply.status == 201, reply
         return str(reply.body["id"])
 
-    def pay(self, order: str, token: int, key: str, amount: int = 435, customer: str = "ann") -> Reply:
+    def pay(self, order: str, token: object, key: str, amount: int = 435, customer: str = "ann") -> Reply:
         body = {"payment_token": f"pm_pd_{token}", "amount": amount, "currency": "USD"}
         return self.post(f"/v1/orders/{order}/pay", body, key, customer)
 
-    def pay_surely(self, order: str, token: int, key: str) -> Reply:
+    def pay_surely(self, order: str, token: object, key: str) -> Reply:
         """The same request until it is definite, as a patient client sends it."""
 
         def definite() -> Reply | None:
@@ -287,13 +287,35 @@ class Stack:
             if effect["token"] == token and effect["kind"] == kind and effect["status"] == "done"
         ]
 
-    def charge_at_psp(self, token: int, amount: int, metadata: dict[str, str]) -> None:
-        """A charge that the target knows nothing of."""
-        meta = "".join(f"&metadata[{key}]={value}" for key, value in metadata.items())
-        form = f"amount={amount}&currency=usd&payment_method=pm_pd_{token}&confirm=true{meta}".encode()
+    def charge_at_psp(self, token: object, amount: int, metadata: dict[str, str], **more: str) -> str:
+        """A charge that the target knows nothing of; its id."""
+        extra = "".join(f"&metadata[{key}]={value}" for key, value in metadata.items())
+        extra += "".join(f"&{key}={value}" for key, value in more.items())
+        form = f"amount={amount}&currency=usd&payment_method=pm_pd_{token}&confirm=true{extra}".encode()
         headers = {"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/x-www-form-urlencoded"}
         headers["Idempotency-Key"] = f"stray-{token}"
-        assert send(self.psp_port, "POST", "/v1/payment_intents", form, headers).status == 200
+        reply = send(self.psp_port, "POST", "/v1/payment_intents", form, headers)
+        assert reply.status == 200, reply
+        return str(reply.body["id"])
+
+    def at_psp(self, intent: str) -> dict[str, Any]:
+        """The PSP's own record of a payment."""
+        path, headers = f"/v1/payment_intents/{intent}", {"Authorization": f"Bearer {API_KEY}"}
+        return send(self.psp_port, "GET", path, headers=headers).body
+
+    def await_at_psp(self, intent: str, status: str) -> None:
+        await_that(lambda: self.at_psp(intent)["status"] == status, f"{intent} is {status}")
+
+    def refund_at_psp(self, intent: str, token: object) -> Reply:
+        """What somebody does at the PSP's desk."""
+        headers = {"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/x-www-form-urlencoded"}
+        headers["Idempotency-Key"] = f"desk-{token}"
+        return send(self.psp_port, "POST", "/v1/refunds", f"payment_intent={intent}".encode(), headers)
+
+    def do_challenge(self, intent: str, outcome: str = "approve") -> Reply:
+        """What the customer's browser does."""
+        headers = {"Content-Type": "application/json"}
+        return send(self.psp_port, "POST", f"/challenge/{intent}", {"outcome": outcome}, headers)
 
     def sql(self, query: str) -> list[list[str]]:
         return self.pg.sql(self.database, query)

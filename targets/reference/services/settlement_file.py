@@ -33,7 +33,10 @@ class Line:
 
     @property
     def ref(self) -> str:
-        """The reference of the ledger's posting of the same thing."""
+        """The reference of the ledger's posting of the same thing. A refund that failed after it was done comes back
+        as a second line of its."""
+        if self.type == "refund" and self.amount > 0:
+            return f"refund_failed:{self.id}"
         return f"{POSTING[self.type]}:{self.payment if self.type == 'charge' else self.id}"
 
 

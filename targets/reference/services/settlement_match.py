@@ -60,7 +60,7 @@ ORDER BY l.seen_at LIMIT $3"""
 
 _LINELESS = """
 SELECT e.ref, e.amount, e.currency FROM ledger_entries e
-WHERE e.psp = $1 AND e.account = 'psp_clearing' AND e.ref ~ '^(capture|refund|chargeback):'
+WHERE e.psp = $1 AND e.account = 'psp_clearing' AND e.ref ~ '^(capture|refund|refund_failed|chargeback):'
   AND e.at >= $4 AND e.at < clock_timestamp() - make_interval(secs => $2)
   AND NOT EXISTS (SELECT 1 FROM settlement_lines l WHERE l.ref = e.ref) LIMIT $3"""
 
