@@ -90,7 +90,7 @@ def test_events_that_come_twice_change_nothing(stack, token, await_that):
         stack.psp.behave({})
     stack.await_state(order, "fulfilled")
     rows = stack.sql(f"SELECT to_state FROM order_history WHERE order_id = '{order}' ORDER BY seq")
-    assert [row[0] for row in rows] == ["created", "payment_pending", "paid", "fulfilled"]
+    assert [row[0] for row in rows] == ["created", "reserved", "payment_pending", "paid", "fulfilled"]
 
 
 def test_a_forged_event_is_refused(stack):
@@ -143,8 +143,8 @@ def test_unknown_charges_that_no_order_may_keep_are_given_back(stack, await_that
     assert states == {
         "cancelled": "cancelled",
         "paid": "fulfilled",
-        "wrong_amount": "created",
-        "no_order": "created",
+        "wrong_amount": "reserved",
+        "no_order": "reserved",
     }
 
 
