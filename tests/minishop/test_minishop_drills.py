@@ -65,19 +65,12 @@ def test_what_still_settles_when_the_load_ends_is_waited_for(drill, tmp_path):
         "  - {at: 5s, for: 6.9s, fault: timeout, edge: payments->psp, direction: downstream}\n"
         "expect: {invariants: all, min_ok: 0}\n"
     )
-    arguments = (
-        str(scenario),
-        "--target",
-        "minishop",
-        "--backend",
-        "local",
-        "--set",
-        "timing.reconcile_period_s=4",
-    )
-    ran = on_a_fit_host(drill, *arguments)
+    # Customers who give up before the shop knows, and a settler that comes seldom.
+    slow = ("--set", "timing.client_s=0.8", "--set", "timing.reconcile_period_s=5")
+    ran = on_a_fit_host(drill, str(scenario), "--target", "minishop", "--backend", "local", *slow)
+    assert ran.verdict["load"]["info"] > 0, "nobody gave up: nothing was left open"
     undecided = [one["id"] for one in ran.verdict["invariants"] if one["verdict"] != "pass"]
     assert undecided == [], ran.told()
-    assert 1.0 < ran.verdict["recovery"]["settle_s"] < 12.0
 
 
 def on_a_fit_host(drill, *arguments):
