@@ -23,9 +23,7 @@ from paydrill.quiescence import wait_until_settled
 from paydrill.run_folder import LineLog, RunFolder
 from paydrill.run_record import record_stack
 from paydrill.schedule import Finish, Heal, Inject, LoadOver, Passed, Trouble, begin, next_action
-from paydrill.topology import CLIENT, Edge
-from paydrill.toxiproxy.client import Bytes
-from paydrill.toxiproxy.toxic import Direction
+from paydrill.toxiproxy.traffic import edge_bytes
 from paydrill.witnesses import Witnesses
 
 POLL_S = 0.05
@@ -36,7 +34,6 @@ LOAD_DRAIN_S = 45.0
 FINAL_READS_S = 20.0
 LOOK_S = 3.0
 DRAIN_S = 5.0
-DIRECTIONS: tuple[Direction, Direction] = ("upstream", "downstream")
 
 
 @dataclass
@@ -83,7 +80,7 @@ class Conductor:
         self._phase("collected")
 
     def _load(self, stack: Stack) -> LoadChild:
-        target, entrance = stack.setup.target, self._entrance(stack)
+        target, entrance = stack.setup.target, stack.topology.entrance()
         return LoadChild(
             plan=self.plan.load,
             client=target.client,
@@ -95,12 +92,10 @@ class Conductor:
             log=self.run.logs / "locust.log",
             edge=entrance.name,
             caller_secret=stack.setup.secrets.caller_secret,
+            ca_file=stack.setup.ca_of(stack.topology.node(entrance.server)),
             # Only a stack of somebody else's remembers the carts of earlier drills.
             series=sha256(stack.setup.run_id.encode()).hexdigest()[:8] if target.attached else "",
         )
-
-    def _entrance(self, stack: Stack) -> Edge:
-        return next(edge for edge in stack.topology.edges if edge.client == CLIENT)
 
     # -- load and faults
 
@@ -210,9 +205,13 @@ class Conductor:
         second = collector.read_facts(stack, self.run, snap=2)
         self.timeline.write("snapshot", snap=2, equal=collector.equal(first, second))
         self._check_instruments(stack, load)
-        stack.psp.freeze()
-        frozen = stack.psp.drain(DRAIN_S).status
-        self.timeline.write("psp_freeze", n=frozen.n, head=frozen.head, in_flight=frozen.in_flight)
+        for psp in stack.psps.values():
+            psp.freeze()
+        for name, psp in stack.psps.items():
+            frozen = psp.drain(DRAIN_S).status
+            self.timeline.write(
+                "psp_freeze", name=name, n=frozen.n, head=frozen.head, in_flight=frozen.in_flight
+            )
 
     # -- small things
 
@@ -229,19 +228,13 @@ class Conductor:
 
     def _count_bytes(self, stack: Stack, planned: PlannedFault, when: str) -> None:
         """An edge that has carried nothing yet is counted as zero, not left out."""
-        counters = stack.toxiproxy.counters()
-        for edge in (place for place in planned.places if "->" in place):
-            for direction in DIRECTIONS:
-                seen = counters.get((edge, direction), Bytes())
-                self.timeline.write(
-                    "counters",
-                    id=planned.id,
-                    when=when,
-                    edge=edge,
-                    direction=direction,
-                    received=seen.received,
-                    sent=seen.sent,
-                )
+        edges = [place for place in planned.places if "->" in place]
+        moved = edge_bytes(stack) if edges else {}
+        for edge in edges:
+            seen = moved[edge]
+            self.timeline.write(
+                "counters", id=planned.id, when=when, edge=edge, received=seen.received, sent=seen.sent
+            )
 
 
 def course(

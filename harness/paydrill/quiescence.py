@@ -1,8 +1,8 @@
-"""Waiting until a stack is quiet: nothing open in it, nothing pending at the PSP, nothing owed to anybody.
+"""Waiting until a stack is quiet: nothing open in it, nothing pending at a PSP, nothing owed to anybody.
 
 The suspect's own word may end the waiting and never excuses anything: what has not settled by
 T_settle is for the invariants to find. A charge without an order may still be given back until T_comp;
-the PSP's journal and the clients' history say whether there is one. A target that says nothing of
+the PSPs' journals and the clients' history say whether there is one. A target that says nothing of
 itself is asked as its customers ask: every order is read through the public API.
 """
 
@@ -48,7 +48,7 @@ def wait_until_settled(
     open_seen: int | None = None
     quiet_looks = 0
     while True:
-        open_work, pending = _open_work(stack), stack.psp.status().pending
+        open_work, pending = _open_work(stack), sum(psp.status().pending for psp in stack.psps.values())
         quiet_looks = quiet_looks + 1 if not open_work and pending == 0 else 0
         waited_s = time.monotonic() - began
         if waited_s >= timing.t_settle_s or stop_asked():

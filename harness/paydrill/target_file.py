@@ -12,7 +12,7 @@ from paydrill.scenario_file import read_timing
 from paydrill.target import Client, FactSource, Health, Runtime, Service, Target, Timing
 from paydrill.target_attached import read_attached, services_of
 from paydrill.target_client import read_client
-from paydrill.topology import CLIENT, PSP
+from paydrill.topology import CLIENT, PSP, PSPS
 from paydrill.yaml_fields import Field, Section
 from paydrill.yaml_source import Mistakes, parse_yaml, read_bytes, shown
 
@@ -130,12 +130,12 @@ class _Reader:
     def _service(self, name: str, section: Section) -> Service:
         runtime, port = section.require("runtime"), section.require("port", "port: 8000")
         word = runtime.choice("runtime", RUNTIMES) if runtime else None
-        if runtime and word and (word == "psp") != (name == PSP):
+        if runtime and word and (word == "psp") != (name in PSPS):
             runtime.wrong(
-                "the runtime `psp` and the service `psp` belong together", PSP if name == PSP else None
+                "the runtime `psp` belongs to the services `psp` and `psp2`", PSP if name in PSPS else None
             )
         health, config = section.get("health"), section.get("config")
-        if health is None and name != PSP and section.usable:
+        if health is None and name not in PSPS and section.usable:
             section.require("health", "health: {http: /healthz}")
         database = section.get("database")
         return Service(

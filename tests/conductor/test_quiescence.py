@@ -25,7 +25,7 @@ class Stack:
         self.setup = SimpleNamespace(target=target, timing=timing)
         self.topology = Topology("t", "t", (Node("db-1", "db", 1),), ())
         self.looks = list(looks)
-        self.psp = self
+        self.psps = {"psp": self}
 
     def sql(self, node, query, timeout_s):
         if query == "orders.sql":

@@ -1,7 +1,7 @@
 """How much the target still owes, asked during a drill: may the waiting end yet?
 
-The target's own word (`open_work`) cannot know of a charge that it has forgotten. This asks the PSP's
-journal and the client's history instead, in plain Python, without the tables. Of a target that says
+The target's own word (`open_work`) cannot know of a charge that it has forgotten. This asks the PSPs'
+journals and the client's history instead, in plain Python, without the tables. Of a target that says
 nothing of itself it asks what the public API showed.
 """
 
@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from paydrill.evidence.from_history import parts_from_history
+from paydrill.evidence.psp_journals import read_journals
 from paydrill.evidence.run_info import RunInfo, read_run_info
-from paydrill.psp.journal_reader import PspEffectRow, read_journal
+from paydrill.psp.journal_reader import PspEffectRow
 from paydrill.run_folder import RunFolder
 
 NO_ORDER = "no order"
@@ -25,7 +26,7 @@ def charges_without_order(run: RunFolder, sut_facts: Iterable[Mapping[str, objec
     """Charges that are neither given back nor, by these rows of `sut_fact`, paid an order with.
 
     While it is not 0 and T_comp after the last heal has not passed, I-05 would be undecided: wait
-    and look again. Raises OSError when the run has no journal.
+    and look again. Raises OSError when a journal cannot be read.
     """
     info = read_run_info(run)
     history = _history(run, info)
@@ -36,7 +37,7 @@ def charges_without_order(run: RunFolder, sut_facts: Iterable[Mapping[str, objec
         for row in sut_facts
         if row.get("kind") == "order" and info.class_of("order", row.get("state")) in ("paid", "refunded")
     }
-    kept = _kept(read_journal(run.psp_journal).effects)
+    kept = _kept(effect for journal in read_journals(run).values() for effect in journal.effects)
     return sum(1 for token in kept if cart_of.get(intent_of.get(token), NO_ORDER) not in paid)
 
 
@@ -59,7 +60,8 @@ def open_as_read(run: RunFolder) -> int:
     """
     history = _history(run, read_run_info(run))
     intent_of = {row["token"]: row["intent"] for row in history.get("intent_token", ())}
-    moved = {intent_of.get(effect.token) for effect in read_journal(run.psp_journal).effects}
+    journals = read_journals(run).values()
+    moved = {intent_of.get(effect.token) for journal in journals for effect in journal.effects}
     created: dict[int, str] = {}
     for op in history.get("op", ()):
         if op["outcome"] != "ok":

@@ -40,6 +40,7 @@ class LoadChild:
     history_dir: gets `history-0.jsonl`; log: what Locust says
     edge: the name that answers get in the history, such as `client->lb-1`
     caller_secret: signs the callers' bearer tokens (callers.py)
+    ca_file: certificates to check the target's with; given, `base` is spoken to over TLS
     series: put into the names of carts and keys, where the target knows those of earlier drills
 
     Making it raises UsageError when the target cannot be loaded like this. Nothing has started then.
@@ -60,6 +61,7 @@ class LoadChild:
         log: Path,
         edge: str | None = None,
         caller_secret: str = "",
+        ca_file: Path | None = None,
         series: str = "",
     ) -> None:
         self._setup = LoadSetup(
@@ -69,10 +71,11 @@ class LoadChild:
             timeout_s=timing.client_s,
             horizon_s=timing.client_s + HORIZON_BEYOND_TIMEOUT_S,
             seed=seed,
-            base_url=f"http://{base}",
+            base_url=f"{'https' if ca_file else 'http'}://{base}",
             history=str(history_dir.absolute() / "history-0.jsonl"),
             edge=edge,
             caller_secret=caller_secret,
+            ca_file=str(ca_file.absolute()) if ca_file else None,
             series=series,
         )
         self._setup.check()

@@ -106,7 +106,7 @@ def build(setup: LoadSetup) -> tuple[Pacer, FinalReader]:
     # A customer who cancels while paying has two requests under way.
     connections = 2 * setup.plan.max_in_flight
     allow_descriptors(connections + SPARE_DESCRIPTORS)
-    pool = connection_pool(setup.base_url, connections, setup.timeout_s)
+    pool = connection_pool(setup.base_url, connections, setup.timeout_s, setup.ca_file)
 
     def wires(count: int) -> list[Wire]:
         return [SessionWire(setup.base_url, hooks.request, pool) for _ in range(count)]

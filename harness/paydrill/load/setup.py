@@ -16,7 +16,10 @@ from paydrill.target import Client, OutcomeRule, Request
 
 @dataclass(frozen=True)
 class LoadSetup:
-    """`timeout_s` is the client's patience with one request; `horizon_s` with one step's retries."""
+    """`timeout_s` is the client's patience with one request; `horizon_s` with one step's retries.
+
+    ca_file: whom to trust where `base_url` is https.
+    """
 
     plan: PlannedLoad
     client: Client
@@ -28,6 +31,7 @@ class LoadSetup:
     history: str
     edge: str | None = None
     caller_secret: str = ""
+    ca_file: str | None = None
     series: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -48,6 +52,7 @@ class LoadSetup:
             history=plain["history"],
             edge=plain["edge"],
             caller_secret=plain["caller_secret"],
+            ca_file=plain["ca_file"],
             series=plain["series"],
         )
 

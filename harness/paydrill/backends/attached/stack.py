@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from paydrill.backends import Address, CommandResult, ProcessIdentity, StackSetup
+from paydrill.backends import Address, CommandResult, Connection, ProcessIdentity, StackSetup, socket_table
 from paydrill.backends.attached.places import Places
+from paydrill.backends.connections import connections
 from paydrill.backends.local.spawn import log_tail
 from paydrill.backends.probe import Probe, short_pause, wait_until_healthy
 from paydrill.errors import DrillBroken, FaultNotApplied
@@ -46,8 +47,19 @@ class AttachedStack:
     def topology(self) -> Topology:
         return self.setup.topology
 
+    @property
+    def psps(self) -> Mapping[str, PspControl]:
+        return {PSP: self.psp}
+
     def dial(self, edge: Edge) -> Address:
         return self.places.dial(edge)
+
+    def proxy_connections(self) -> Sequence[Connection]:
+        """Toxiproxy runs in this machine's own network."""
+        try:
+            return connections(socket_table.read())
+        except OSError:
+            return []
 
     def process(self, node: Node) -> ProcessIdentity | None:
         """Nobody of ours."""
