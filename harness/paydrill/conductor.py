@@ -22,7 +22,7 @@ from paydrill.quiescence import wait_until_settled
 from paydrill.run_folder import LineLog, RunFolder
 from paydrill.run_record import record_stack
 from paydrill.schedule import Finish, Heal, Inject, LoadOver, Passed, Trouble, begin, next_action
-from paydrill.topology import CLIENT, Edge
+from paydrill.topology import CLIENT, INSTRUMENTS, PSP, Edge
 from paydrill.toxiproxy.client import Bytes
 from paydrill.toxiproxy.toxic import Direction
 from paydrill.witnesses import Witnesses
@@ -82,6 +82,9 @@ class Conductor:
 
     def _load(self, stack: Stack) -> LoadChild:
         target, entrance = stack.setup.target, self._entrance(stack)
+        psp = next(
+            (edge for edge in stack.topology.edges if (edge.client, edge.server) == (CLIENT, PSP)), None
+        )
         return LoadChild(
             plan=self.plan.load,
             client=target.client,
@@ -93,10 +96,15 @@ class Conductor:
             log=self.run.logs / "locust.log",
             edge=entrance.name,
             caller_secret=stack.setup.secrets.caller_secret,
+            pricing=target.pricing,
+            psp=stack.dial(psp) if psp else None,
+            psp_edge=psp.name if psp else None,
         )
 
     def _entrance(self, stack: Stack) -> Edge:
-        return next(edge for edge in stack.topology.edges if edge.client == CLIENT)
+        """Where customers enter the target; their browsers may reach the PSP too."""
+        edges = stack.topology.edges
+        return next(edge for edge in edges if edge.client == CLIENT and edge.server not in INSTRUMENTS)
 
     # -- load and faults
 

@@ -24,7 +24,7 @@ from paydrill.load.final_reads import FinalReads
 from paydrill.load.messages import Channel, counters_from_json
 from paydrill.load.setup import LoadSetup
 from paydrill.plan import PlannedLoad
-from paydrill.target import Client, Timing
+from paydrill.target import Client, Pricing, Timing
 
 HERE = Path(__file__).parent
 HORIZON_BEYOND_TIMEOUT_S = 2.0
@@ -40,6 +40,8 @@ class LoadChild:
     history_dir: gets `history-0.jsonl`; log: what Locust says
     edge: the name that answers get in the history, such as `client->lb-1`
     caller_secret: signs the callers' bearer tokens (callers.py)
+    pricing: how the target says that it prices
+    psp, psp_edge: where the customers' browsers reach the PSP, and the name of that edge
 
     Making it raises UsageError when the target cannot be loaded like this. Nothing has started then.
     Start it from a thread that lives as long as it: the kernel kills it with its starting thread.
@@ -59,6 +61,9 @@ class LoadChild:
         log: Path,
         edge: str | None = None,
         caller_secret: str = "",
+        pricing: Pricing | None = None,
+        psp: Address | None = None,
+        psp_edge: str | None = None,
     ) -> None:
         self._setup = LoadSetup(
             plan=plan,
@@ -71,6 +76,9 @@ class LoadChild:
             history=str(history_dir.absolute() / "history-0.jsonl"),
             edge=edge,
             caller_secret=caller_secret,
+            pricing=pricing or Pricing(),
+            psp_url=None if psp is None else f"http://{psp}",
+            psp_edge=psp_edge,
         )
         self._setup.check()
         self._log = log
