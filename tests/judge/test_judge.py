@@ -62,6 +62,8 @@ def test_a_healthy_drill_passes(drill, results, tmp_path):
     assert (document["verdict"], document["exit_code"], document["reasons"]) == ("pass", 0, [])
     assert document["load"] == {
         "intents": 400, "ok": 400, "fail": 0, "info": 0, "dropped": 0, "during_faults": 240, "ops": 800,
+        "classes": [{"name": "checkout", "arrivals": 400, "as_declared": 400, "signature": "a paid order", "signatures": 400}],
+        "left_out": [],
     }  # fmt: skip
     assert document["faults"] == [
         {"fault": "timeout", "where": "payments-1->psp", "start_s": 5.0, "end_s": 11.0, "witnessed": True,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from paydrill.evidence.json_lines import JsonObject, span
 from paydrill.evidence.parts import Part, Reading
+from paydrill.evidence.saved_cards import SavedCards, saved_token
 from paydrill.evidence.schema import tables
 from paydrill.evidence.typed_rows import TypedRows, capitals
 from paydrill.psp.journal_reader import (
@@ -22,17 +23,25 @@ from paydrill.psp.journal_reader import (
 )
 
 
-def parts_from_psp(path: Path, timeline: Iterable[JsonObject]) -> list[Part]:
-    """Parts for psp_effect, psp_request and webhook; none when there is no journal. Raises OSError."""
+def parts_from_psp(
+    path: Path, timeline: Iterable[JsonObject], tokens: Iterable[Mapping[str, object]] = ()
+) -> list[Part]:
+    """Parts for psp_effect, psp_request and webhook; none when there is no journal. Raises OSError.
+
+    tokens: rows of `intent_token`, which say whose the charges of saved cards are
+    """
     if not path.exists():
         return []
     journal = read_journal(path)
     trouble = journal.why or _not_frozen(journal, timeline)
     first_ns, last_ns = _span(journal)
+    cards = SavedCards.of(one for row in tokens if (one := saved_token(row)))
+    for effect in journal.effects:
+        cards.effect(effect.pi, effect.token, effect.kind, effect.amount, effect.currency)
     typed = (
-        _rows("psp_effect", journal.effects),
-        _rows("psp_request", journal.requests),
-        _rows("webhook", journal.webhooks),
+        _rows("psp_effect", journal.effects, cards),
+        _rows("psp_request", journal.requests, cards),
+        _rows("webhook", journal.webhooks, cards),
     )
     return [
         Part(rows, Reading(rows.table.name, "psp", 0, first_ns, last_ns, True, trouble)) for rows in typed
@@ -59,10 +68,13 @@ def _span(journal: Journal) -> tuple[int, int]:
     return span([*starts, *freezes, *(effect.t_ns for effect in journal.effects[-1:])])
 
 
-def _rows(table: str, found: Iterable[PspEffectRow | PspRequestRow | WebhookRow]) -> TypedRows:
+def _rows(
+    table: str, found: Iterable[PspEffectRow | PspRequestRow | WebhookRow], cards: SavedCards
+) -> TypedRows:
     rows = TypedRows(tables()[table])
     names = [column.name for column in rows.table.columns]
     for row in found:
-        values: Mapping[str, object] = {name: getattr(row, name) for name in names}
+        values: dict[str, object] = {name: getattr(row, name) for name in names}
+        values["token"] = cards.token(row.pi, row.token)
         rows.add({**values, "currency": capitals(values["currency"])} if "currency" in names else values)
     return rows

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from paydrill.evidence.from_history import parts_from_history
 from paydrill.evidence.run_info import read_run_info
+from paydrill.evidence.saved_cards import SavedCards, saved_token
 from paydrill.psp.journal_reader import PspEffectRow, read_journal
 from paydrill.run_folder import RunFolder
 
@@ -31,15 +32,17 @@ def charges_without_order(run: RunFolder, sut_facts: Iterable[Mapping[str, objec
         for row in sut_facts
         if row.get("kind") == "order" and info.class_of("order", row.get("state")) in ("paid", "refunded")
     }
-    kept = _kept(read_journal(run.psp_journal).effects)
+    cards = SavedCards.of(one for row in history.get("intent_token", ()) if (one := saved_token(row)))
+    kept = _kept(read_journal(run.psp_journal).effects, cards)
     return sum(1 for token in kept if cart_of.get(intent_of.get(token), NO_ORDER) not in paid)
 
 
-def _kept(effects: Iterable[PspEffectRow]) -> list[int | None]:
+def _kept(effects: Iterable[PspEffectRow], cards: SavedCards) -> list[int | None]:
     """The token of each object of the PSP that keeps some of a customer's money."""
     money: dict[str, int] = {}
     tokens: dict[str, int | None] = {}
     for effect in effects:
+        cards.effect(effect.pi, effect.token, effect.kind, effect.amount, effect.currency)
         if effect.status != "done":
             continue
         if effect.kind == "capture":
@@ -47,4 +50,4 @@ def _kept(effects: Iterable[PspEffectRow]) -> list[int | None]:
             tokens[effect.pi] = effect.token
         elif effect.kind in ("refund", "chargeback"):
             money[effect.pi] = money.get(effect.pi, 0) - effect.amount
-    return [token for pi, token in tokens.items() if money[pi] > 0]
+    return [cards.token(pi, token) for pi, token in tokens.items() if money[pi] > 0]

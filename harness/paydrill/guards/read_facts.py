@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from paydrill.evidence.saved_cards import SavedCards
 from paydrill.guards.facts import ReadingFact, RunFacts
 from paydrill.guards.lines import LineCount, boolean, integer, json_lines, json_object, mapping, text
 from paydrill.guards.read_history import read_history
@@ -16,14 +17,15 @@ def read_facts(run: RunFolder) -> RunFacts:
     meta, plan, scenario = json_object(run.run), json_object(run.plan), read_scenario(run.scenario)
     timeline, faults = read_timeline(run.timeline, plan)
     freeze_n = timeline.freeze.n if timeline.freeze else None
+    history = read_history(run.histories())
     return RunFacts(
         info=read_info(run, meta, plan, scenario),
         expect=read_expect(scenario, meta),
         timing=read_timing(plan, meta),
-        history=read_history(run.histories()),
+        history=history,
         timeline=timeline,
         faults=faults,
-        psp=read_psp(run.psp_journal, freeze_n),
+        psp=read_psp(run.psp_journal, freeze_n, SavedCards.of(history.saved_tokens)),
         readings=_readings(run),
     )
 

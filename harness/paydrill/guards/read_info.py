@@ -37,6 +37,7 @@ def read_info(run: RunFolder, meta: Line, plan: Line, scenario: Line) -> RunInfo
         warnings=texts(meta, "warnings"),
         facts_offered=texts(meta, "facts_offered"),
         planned_load_s=max(ends, default=None),
+        left_out=texts(mapping(plan, "load"), "left_out"),
     )
 
 

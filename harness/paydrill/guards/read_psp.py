@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from paydrill.evidence.saved_cards import SavedCards
 from paydrill.guards.facts import Capture, Psp, PspCall
 from paydrill.guards.lines import Line, LineCount, boolean, integer, parse, raw_lines, rows, text
 
@@ -30,9 +31,12 @@ class _Reading:
     answers: _Answers = field(default_factory=_Answers)
 
 
-def read_psp(path: Path, freeze_n: int | None) -> Psp:
-    """Read the journal; `freeze_n` is the line whose hash was noted when the PSP was frozen."""
-    count, reading = LineCount(), _Reading()
+def read_psp(path: Path, freeze_n: int | None, cards: SavedCards | None = None) -> Psp:
+    """Read the journal; `freeze_n` is the line whose hash was noted when the PSP was frozen.
+
+    cards: say whose the charges of saved cards are
+    """
+    count, reading, cards = LineCount(), _Reading(), cards or SavedCards.of(())
     previous, broken, freeze_hash, lines = GENESIS, "", None, 0
     for raw in raw_lines(path, count):
         lines += 1
@@ -43,14 +47,14 @@ def read_psp(path: Path, freeze_n: int | None) -> Psp:
         if line is not None:
             if integer(line, "n") == freeze_n and freeze_n is not None:
                 freeze_hash = previous.decode("ascii", "replace")
-            _take(line, reading)
+            _take(line, reading, cards)
     return Psp(
         present=path.exists(),
         lines=lines,
         broken=broken,
         freeze_hash=freeze_hash,
-        captures=tuple(_with_answer(capture, req, reading.answers) for capture, req in reading.captures),
-        calls=tuple(reading.calls.values()),
+        captures=tuple(_known(capture, req, reading.answers, cards) for capture, req in reading.captures),
+        calls=tuple(call._replace(token=cards.token(call.pi, call.token)) for call in reading.calls.values()),
     )
 
 
@@ -66,7 +70,7 @@ def _link_fault(raw: bytes, previous: bytes, number: int, line: Line | None) -> 
     return ""
 
 
-def _take(line: Line, reading: _Reading) -> None:
+def _take(line: Line, reading: _Reading, cards: SavedCards) -> None:
     kind = text(line, "kind")
     if kind == "request":
         call = PspCall(integer(line, "t") or 0, text(line, "op"), integer(line, "token"), text(line, "pi"))
@@ -77,6 +81,9 @@ def _take(line: Line, reading: _Reading) -> None:
         reading.answers.delivered[req] = boolean(line, "delivered") is not False
     elif kind == "effect":
         for effect in rows(line, "effects"):
+            amount = integer(effect, "amount") or 0
+            named = text(effect, "pi"), integer(effect, "token"), text(effect, "kind")
+            cards.effect(*named, amount, text(effect, "currency"))
             if text(effect, "kind") == "capture" and text(effect, "status", "done") == "done":
                 capture = _capture(line, effect)
                 reading.captures.append((capture, _ref(line, "req")))
@@ -93,8 +100,10 @@ def _capture(line: Line, effect: Line) -> Capture:
     )
 
 
-def _with_answer(capture: Capture, req: str, answers: _Answers) -> Capture:
+def _known(capture: Capture, req: str, answers: _Answers, cards: SavedCards) -> Capture:
+    """With what was only known later: its answer, and whose it is."""
     return capture._replace(
+        token=cards.token(capture.pi, capture.token),
         answer_ns=answers.t_ns.get(req),
         delivered=answers.delivered.get(req, False),
     )
