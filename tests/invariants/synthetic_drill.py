@@ -70,6 +70,13 @@ class SyntheticDrill:
         self._client(at, "token", token=number, wire=f"pm_pd_{number}", intent=intent, try_no=try_no)
         return number
 
+    def saved_token(self, intent, card, at=1.0):
+        """A payment by a saved card, which the PSP knows by the number `card` alone."""
+        number = next(self._ids["token"])
+        self._client(at, "token", token=number, wire=f"pm_pd_{card}_saved", intent=intent, try_no=1, saved=card,
+                     **self.intents[intent])  # fmt: skip
+        return number
+
     def op(self, kind, intent, at, outcome="ok", status=200, took=0.2, answered=True, **more):
         """One operation. `answered` False leaves it open; `said`, `token`, `key`, `executed` … as in the history."""
         number = next(self._ids["op"])
@@ -77,11 +84,12 @@ class SyntheticDrill:
         route = {"create": "POST /v1/orders", "final": "GET /v1/orders/x"}.get(
             kind, f"POST /v1/orders/{intent}/{kind}"
         )
-        invoke = {"op": number, "intent": intent, "op_kind": kind, "caller": f"c{intent}", "route": route,
+        invoke = {"op": number, "intent": intent, "op_kind": kind, "caller": more.pop("caller", f"c{intent}"), "route": route,
                   "idem_key": more.pop("key", f"k{number}"), "body": more.pop("body", "b"), "token": more.pop("token", None),
                   "order_ref": more.pop("order_ref", None if kind == "create" else f"ord-{intent}"),
                   "amount": more.pop("amount", money["amount"]), "currency": more.pop("sent_currency", money["currency"]),
-                  "due": ns(at), "try_no": 1, "strong": more.pop("strong", kind == "final")}  # fmt: skip
+                  "due": ns(at), "try_no": 1, "strong": more.pop("strong", kind == "final"),
+                  "refund_ref": more.pop("refund_ref", None)}  # fmt: skip
         self._client(at, "invoke", **invoke)
         if answered:
             executed = more.pop("executed", status in (200, 201, 202, 402))
