@@ -187,6 +187,30 @@ def test_a_crash_of_the_invariants_is_a_reason(drill, monkeypatch, tmp_path):
     assert crashed and "out of memory" in crashed[0]["detail"]
 
 
+# -- traffic classes
+
+
+def test_a_second_wish_is_an_intent_and_no_arrival(drill, results, tmp_path):
+    lines = [line for line in drill.history if line.get("intent") in (1, 2)]
+    for line in lines:
+        if line["kind"] == "intent":
+            line.update(arrival=1, checkout=line["intent"] == 1)
+        if line["kind"] == "done" and line["intent"] == 2:
+            del line["as_declared"], line["signature"]
+    document = judged(drill.write(tmp_path / "run"))
+    assert document["load"]["intents"] == 399, "the second wish says that it is no checkout"
+    (checkout,) = document["load"]["classes"]
+    assert (checkout["arrivals"], checkout["as_declared"], checkout["signatures"]) == (399, 399, 399)
+
+
+def test_a_class_that_was_left_out_is_told_and_warned_of(drill, results, tmp_path):
+    drill.plan["load"]["left_out"] = ["challenge"]
+    document = judged(drill.write(tmp_path / "run"))
+    assert document["load"]["left_out"] == ["challenge"]
+    assert "the traffic class challenge was left out: the target does not offer it" in document["warnings"]
+    assert document["verdict"] == "pass"
+
+
 # -- a machine that did not keep up
 
 
