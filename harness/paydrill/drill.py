@@ -17,13 +17,14 @@ from pathlib import Path
 from types import FrameType
 
 from paydrill.backends import Backend, Outcome, Secrets, StackSetup, World
-from paydrill.backends.choose import choose
+from paydrill.backends.choose import choose_for
 from paydrill.conductor import course
 from paydrill.control import control_of, marked
 from paydrill.errors import Interrupted, UsageError
 from paydrill.faults import known
 from paydrill.judge import get_ready, judge, write_outcome
 from paydrill.mutants import apply_mutant
+from paydrill.not_run import cannot, not_run
 from paydrill.phase_teller import PhaseTeller
 from paydrill.plan import fault_of
 from paydrill.request import DrillRequest
@@ -42,14 +43,26 @@ def run_drills(requests: Sequence[DrillRequest], *, out: Path, progress: Say) ->
     """Run them one after another. Raises Interrupted (after healing) and EnvironmentNotReady."""
     verdicts = []
     for request in requests:
-        choice = choose(request.backend, progress)
+        choice = choose_for(request.backend, request.target, request.topology, request.owned, progress)
         progress(f"backend {choice.backend.name}: {choice.why}")
+        if why := cannot(request.plan, choice.backend.name, known()):
+            progress(f"not run: {why}")
+            verdicts.append(_not_run(request, choice.backend, out, why))
+            continue
         control = None
         if request.control:
             progress("the control first: the same plan without its faults")
             control = _run_one(control_of(request), choice.backend, out, progress)
         verdicts.append(_run_one(request, choice.backend, out, progress, control))
     return verdicts
+
+
+def _not_run(request: DrillRequest, backend: Backend, out: Path, why: str) -> Verdict:
+    """A folder with a verdict and reports, as of every drill; nothing is started."""
+    run_id, run = _new_folder(request, backend, out)
+    verdict = not_run(request, backend.name, why, run_id)
+    write_outcome(run, verdict)
+    return verdict
 
 
 def _run_one(

@@ -7,13 +7,14 @@ never an error.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import paydrill
 from paydrill.errors import UsageError
+from paydrill.evidence.psp_journals import read_journals
 from paydrill.guards import codes, run_guards
 from paydrill.guards.counting import ops_during
 from paydrill.guards.facts import FaultFact, IntentFact, RunFacts
@@ -22,6 +23,7 @@ from paydrill.guards.merge import merge
 from paydrill.guards.read_facts import read_facts
 from paydrill.guards.read_folded import read_folded
 from paydrill.load import classes
+from paydrill.psp.journal_reader import Journal
 from paydrill.recovery import measure_recovery
 from paydrill.report.model import build_report
 from paydrill.report.outputs import render_files
@@ -43,6 +45,7 @@ WALL_LIMIT_S = 120.0
 FOLDED = "folded-by"
 """In `evidence/`: written last, holds the version that folded it."""
 NO_RESULTS: tuple[InvariantResult, ...] = ()
+NO_JOURNALS: Mapping[str, Journal] = {}
 NO_SLOS: tuple[SloResult, ...] = ()
 Part = TypeVar("Part")
 
@@ -50,8 +53,11 @@ Part = TypeVar("Part")
 def judge(run: RunFolder, wall_limit_s: float = WALL_LIMIT_S) -> Verdict:
     """The verdict of a run, new or stored. Writes nothing but `evidence/`, folded from the raw files."""
     crashes: list[Reason] = []
-    facts = read_facts(run)
-    invariants = _tried("the invariants", lambda: _invariants(run, facts, wall_limit_s), NO_RESULTS, crashes)
+    journals = _tried("the PSPs' journals", lambda: read_journals(run), NO_JOURNALS, crashes)
+    facts = read_facts(run, journals)
+    invariants = _tried(
+        "the invariants", lambda: _invariants(run, facts, journals, wall_limit_s), NO_RESULTS, crashes
+    )
     slos = _tried("the SLOs", lambda: judge_slos(facts), NO_SLOS, crashes)
     problems = host_problems(facts)
     if problems:
@@ -99,17 +105,19 @@ def write_outcome(run: RunFolder, verdict: Verdict) -> None:
         write_atomic(run.path / name, text.encode("utf-8", "replace"))
 
 
-def _invariants(run: RunFolder, facts: RunFacts, wall_limit_s: float) -> tuple[InvariantResult, ...]:
+def _invariants(
+    run: RunFolder, facts: RunFacts, journals: Mapping[str, Journal], wall_limit_s: float
+) -> tuple[InvariantResult, ...]:
     from paydrill.evidence.fold import fold
     from paydrill.invariants.child import Checker
 
     marker = run.evidence / FOLDED
-    raw_is_there = bool(run.histories()) or run.psp_journal.exists() or not run.evidence.exists()
+    raw_is_there = bool(run.histories()) or bool(journals) or not run.evidence.exists()
     with Checker(facts.expect.invariants) as checker:
         # Without its marker, evidence may be what a crash left of folding, or of another version.
         if raw_is_there and _read_or_empty(marker) != paydrill.__version__:
             marker.unlink(missing_ok=True)
-            fold(run)
+            fold(run, journals)
             write_atomic(marker, paydrill.__version__.encode())
         return checker.judge(run, wall_limit_s)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
-from paydrill.target import Client, Outcome, OutcomeRule, Party, Request
+from paydrill.target import DECIMAL, Client, Outcome, OutcomeRule, Party, Request
 from paydrill.yaml_fields import Field, Section
 from paydrill.yaml_source import YamlList, YamlMap, YamlNode, shown
 
@@ -77,8 +77,16 @@ def _answer(section: Section) -> Mapping[str, str]:
     field = section.get("answer")
     if field is None:
         return {}
-    pairs = ((fact, one.scalar_text()) for fact, one in field.section(FACTS))
-    return {fact: path for fact, path in pairs if path is not None}
+    facts = field.section(FACTS)
+    pairs = ((fact, one.scalar_text()) for fact, one in facts)
+    paths = {fact: path for fact, path in pairs if path is not None}
+    for fact, one in facts:
+        place, bar, form = paths.get(fact, "").partition("|")
+        if bar and (fact != "amount" or form.strip() != DECIMAL):
+            one.wrong(f"only an amount is read in another form, and only as {place.strip()} | {DECIMAL}")
+        elif bar and "currency" not in paths:
+            one.wrong("a decimal amount means nothing without its currency: say where the answer has it")
+    return paths
 
 
 def _outcome(field: Field) -> OutcomeRule:

@@ -10,8 +10,9 @@ from typing import cast
 from paydrill.errors import UsageError
 from paydrill.scenario_file import read_timing
 from paydrill.target import Client, FactSource, Health, Pricing, Promotion, Runtime, Service, Target, Timing
+from paydrill.target_attached import read_attached, services_of
 from paydrill.target_client import read_client
-from paydrill.topology import CLIENT, PSP
+from paydrill.topology import CLIENT, PSP, PSPS
 from paydrill.yaml_fields import Field, Section
 from paydrill.yaml_source import Mistakes, parse_yaml, read_bytes, shown
 
@@ -33,6 +34,7 @@ _KEYS = (
     "state_classes",
     "catalogue",
     "pricing",
+    "attached",
 )
 _SERVICE_KEYS = ("runtime", "port", "health", "command", "env", "config", "schema", "database", "settings")
 
@@ -66,7 +68,9 @@ class _Reader:
         self._mistakes = mistakes
 
     def read(self, root: Section) -> Target | None:
-        services = self._services(root.require("services"))
+        outside = root.get("attached")
+        attached = read_attached(outside, root) if outside else None
+        services = services_of(attached) if attached else self._services(root.require("services"))
         client = root.require("client")
         facts, open_work = root.get("facts"), root.get("open_work")
         title = root.require("title")
@@ -87,6 +91,7 @@ class _Reader:
             state_classes=self._state_classes(root.get("state_classes")),
             catalogue=tuple(_catalogue(root.require("catalogue", "catalogue: [{sku: …}]"))),
             pricing=_pricing(root.get("pricing")),
+            attached=attached,
         )
         return None if self._mistakes.problems else target
 
@@ -127,12 +132,12 @@ class _Reader:
     def _service(self, name: str, section: Section) -> Service:
         runtime, port = section.require("runtime"), section.require("port", "port: 8000")
         word = runtime.choice("runtime", RUNTIMES) if runtime else None
-        if runtime and word and (word == "psp") != (name == PSP):
+        if runtime and word and (word == "psp") != (name in PSPS):
             runtime.wrong(
-                "the runtime `psp` and the service `psp` belong together", PSP if name == PSP else None
+                "the runtime `psp` belongs to the services `psp` and `psp2`", PSP if name in PSPS else None
             )
         health, config = section.get("health"), section.get("config")
-        if health is None and name != PSP and section.usable:
+        if health is None and name not in PSPS and section.usable:
             section.require("health", "health: {http: /healthz}")
         database = section.get("database")
         return Service(

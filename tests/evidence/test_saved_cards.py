@@ -103,9 +103,9 @@ def test_every_table_of_the_psp_says_whose_it_is(drill):
     assert [(row["saved"], row["amount"], row["currency"]) for row in issued] == [
         (CARD, 500, "USD"), (CARD, 700, "USD")
     ]  # fmt: skip
-    captures = read_facts(folded).psp.captures
-    assert [capture.token for capture in captures] == [tokens[1], tokens[0], CARD]
-    assert {call.token for call in read_facts(folded).psp.calls} == {*tokens, CARD}
+    (psp,) = read_facts(folded).psps
+    assert [capture.token for capture in psp.captures] == [tokens[1], tokens[0], CARD]
+    assert {call.token for call in psp.calls} == {*tokens, CARD}
 
 
 def test_what_is_owed_knows_whose_a_saved_cards_charge_is(drill):

@@ -36,7 +36,7 @@ PHASES = ("starting", "steady", "load", "fault", "healing", "quiescing", "collec
 def results(monkeypatch):
     """What the invariants say, without running them; a test may change the list."""
     said = list(HELD)
-    monkeypatch.setattr(judging, "_invariants", lambda run, facts, limit: tuple(said))
+    monkeypatch.setattr(judging, "_invariants", lambda run, facts, journals, limit: tuple(said))
     return said
 
 
@@ -177,7 +177,7 @@ def test_without_run_json_the_scenario_says_what_was_expected(drill, results, tm
 
 
 def test_a_crash_of_the_invariants_is_a_reason(drill, monkeypatch, tmp_path):
-    def crash(run, facts, limit):
+    def crash(run, facts, journals, limit):
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(judging, "_invariants", crash)
@@ -256,7 +256,7 @@ def folds(monkeypatch):
 
     done = []
 
-    def fold(run):
+    def fold(run, journals):
         run.evidence.mkdir(exist_ok=True)
         done.append(run.path)
 

@@ -17,7 +17,7 @@ from paydrill.run_folder import RunFolder
 from paydrill.target import Target
 from paydrill.topology_file import load_topology
 
-BACKENDS = ("docker", "local")
+BACKENDS = ("docker", "local", "attached")
 
 
 def request_of(

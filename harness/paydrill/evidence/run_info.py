@@ -10,17 +10,20 @@ import orjson
 
 from paydrill.run_folder import RunFolder
 from paydrill.target import Timing
+from paydrill.topology import PSP
 
 StateClasses = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """`state_classes` maps kind -> state -> class; `paid_states` are words that mean that money was taken."""
+    """`state_classes` maps kind -> state -> class; `paid_states` are words that mean that money was taken;
+    `psps`: whose journals the run should have."""
 
     timing: Timing = field(default_factory=Timing)
     state_classes: StateClasses = field(default_factory=dict)
     paid_states: frozenset[str] = frozenset()
+    psps: tuple[str, ...] = (PSP,)
 
     def class_of(self, kind: str, state: object) -> str | None:
         """The class of a stored object's state; None when the target does not map it."""
@@ -60,13 +63,16 @@ def read_run_info(run: RunFolder) -> RunInfo:
         return RunInfo()
     if not isinstance(document, dict):
         return RunInfo()
-    paid = document.get("paid_states")
-    words = paid if isinstance(paid, list) else []
     return RunInfo(
         timing=_timing(document.get("timing")),
         state_classes=_classes(document.get("state_classes")),
-        paid_states=frozenset(word for word in words if isinstance(word, str)),
+        paid_states=frozenset(_words(document.get("paid_states"))),
+        psps=_words(document.get("psps")) or (PSP,),
     )
+
+
+def _words(given: object) -> tuple[str, ...]:
+    return tuple(word for word in given if isinstance(word, str)) if isinstance(given, list) else ()
 
 
 def _timing(given: object) -> Timing:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeGuard
 
+from paydrill.psp.journal_reader import Journal
+
 DECIDE = frozenset({"auth", "capture", "decline"})
 
 
@@ -43,6 +45,14 @@ class SavedCards:
             if tokens.setdefault(key, one.token) != one.token:
                 shared.add(key)
         return cls({key: token for key, token in tokens.items() if key not in shared}, frozenset(cards))
+
+    def read(self, journals: Iterable[Journal]) -> None:
+        """Everything that the PSPs did."""
+        if not self._cards:
+            return
+        for journal in journals:
+            for one in journal.effects:
+                self.effect(one.pi, one.token, one.kind, one.amount, one.currency)
 
     def effect(self, pi: str | None, card: int | None, kind: str, amount: int, currency: str) -> None:
         """Something that the PSP did, told in the order in which it did it; what is no such thing is passed over."""

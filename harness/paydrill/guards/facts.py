@@ -138,7 +138,7 @@ class Aborted(NamedTuple):
 
 
 class Freeze(NamedTuple):
-    """The PSP's journal as the harness saw it at the freeze: number of lines and chain hash."""
+    """A PSP's journal as the harness saw it at the freeze: number of lines and chain hash."""
 
     n: int | None
     head: str
@@ -157,7 +157,7 @@ class Timeline:
     lag_p99_ms: float | None = None
     settled_waited_s: float | None = None
     settled_in_time: bool | None = None
-    freeze: Freeze | None = None
+    freezes: Mapping[str, Freeze] = field(default_factory=dict)
     died: tuple[Died, ...] = ()
     aborted: tuple[Aborted, ...] = ()
     restarts: tuple[str, ...] = ()
@@ -199,11 +199,13 @@ class PspCall(NamedTuple):
 
 @dataclass(frozen=True)
 class Psp:
-    """The simulator's journal. `broken` says where and how the chain does not verify, empty if it does."""
+    """One simulator's journal. `broken` says where and how the chain does not verify, empty if it does."""
 
+    name: str
     present: bool = False
     lines: int = 0
     broken: str = ""
+    freeze: Freeze | None = None
     freeze_hash: str | None = None
     captures: tuple[Capture, ...] = ()
     calls: tuple[PspCall, ...] = ()
@@ -229,6 +231,7 @@ class RunInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     facts_offered: tuple[str, ...] = ()
+    psps: tuple[str, ...] = ()
     planned_load_s: float | None = None
     left_out: tuple[str, ...] = ()
 
@@ -244,11 +247,21 @@ class RunFacts:
     history: History
     timeline: Timeline
     faults: tuple[FaultFact, ...]
-    psp: Psp
+    psps: tuple[Psp, ...]
     readings: tuple[ReadingFact, ...] = ()
     folded: tuple[ReadingFact, ...] = ()
     results: tuple[InvariantResult, ...] = ()
     slos: tuple[SloResult, ...] = ()
+
+    @property
+    def captures(self) -> list[Capture]:
+        """Of all PSPs."""
+        return [capture for psp in self.psps for capture in psp.captures]
+
+    @property
+    def psp_calls(self) -> list[PspCall]:
+        """Of all PSPs."""
+        return [call for psp in self.psps for call in psp.calls]
 
     @property
     def load_start_ns(self) -> int | None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from paydrill.target import Outcome, OutcomeRule
+from paydrill.currencies import from_decimal
+from paydrill.target import DECIMAL, Outcome, OutcomeRule
 
 NEVER_SENT = "refused"
 UNPARSABLE = "unparsable"
@@ -104,12 +105,13 @@ def _parse(body: bytes) -> tuple[Any, bool]:
 
 def read_facts(body: Any, answer: Mapping[str, str], replayed: bool = False) -> Facts:
     """The declared facts of a parsed body. What has another type than expected is left out."""
+    currency = _text(_at(body, answer.get("currency")))
     code = _at(body, answer["code"]) if "code" in answer else _first_text(body, CODE_PATHS)
     return Facts(
         order_ref=_text(_at(body, answer.get("order_ref"))),
         said=_text(_at(body, answer.get("said", answer.get("state")))),
-        amount=_whole(_at(body, answer.get("amount"))),
-        currency=_text(_at(body, answer.get("currency"))),
+        amount=_amount(body, answer.get("amount"), currency),
+        currency=currency,
         version=_whole(_at(body, answer.get("version"))),
         code=code if isinstance(code, str) else None,
         challenge=_text(_at(body, answer.get("challenge"))),
@@ -129,6 +131,15 @@ def _at(body: Any, path: str | None) -> Any:
         else:
             return None
     return body
+
+
+def _amount(body: Any, path: str | None, currency: str | None) -> int | None:
+    """Minor units; `total | decimal` reads `12.34` in the answer's own currency."""
+    place, _, form = (path or "").partition("|")
+    value = _at(body, place.strip()) if path else None
+    if form.strip() != DECIMAL:
+        return _whole(value)
+    return None if currency is None else from_decimal(value, currency)
 
 
 def _first_text(body: Any, paths: Iterable[str]) -> str | None:

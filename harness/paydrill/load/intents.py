@@ -79,6 +79,7 @@ class IntentMaker:
     """Makes the n-th intent of a run; what it wants depends on the seed and n alone.
 
     A class that places no order has an empty cart.
+    series: a word in every cart's name, for a target that remembers the carts of earlier runs
     """
 
     def __init__(
@@ -88,7 +89,9 @@ class IntentMaker:
         classes: Mapping[str, Traffic],
         shelves: Shelves,
         people: tuple[Customer, ...],
+        series: str = "",
     ) -> None:
+        self._carts = f"cart-{seed}-{series}-" if series else f"cart-{seed}-"
         self._seed = seed
         self._names = sorted(name for name, weight in mix.items() if weight > 0)
         self._weights = list(accumulate(mix[name] for name in self._names))
@@ -108,7 +111,7 @@ class IntentMaker:
             id=index + 1,
             cls=cls,
             person=person,
-            client_ref=f"cart-{self._seed}-{index + 1}",
+            client_ref=f"{self._carts}{index + 1}",
             items=cart.items if buys else [],
             amount=cart.amount if buys else 0,
             currency=cart.currency,
@@ -133,7 +136,7 @@ class IntentMaker:
             first,
             id=first.arrival + number * SECOND_WISHES,
             person=person or first.person,
-            client_ref=f"cart-{self._seed}-{first.arrival}-{number + 1}",
+            client_ref=f"{self._carts}{first.arrival}-{number + 1}",
             items=cart.items if cart else first.items,
             amount=cart.amount if cart else first.amount,
             currency=cart.currency if cart else first.currency,

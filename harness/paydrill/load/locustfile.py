@@ -109,7 +109,7 @@ def build(setup: LoadSetup) -> tuple[Pacer, FinalReader]:
     connections = max(2, widest) * setup.plan.max_in_flight
     allow_descriptors(connections + SPARE_DESCRIPTORS)
     doors = [url for url in (setup.base_url, setup.psp_url) if url is not None]
-    pool = connection_pool(doors, connections, setup.timeout_s)
+    pool = connection_pool(doors, connections, setup.timeout_s, setup.ca_file)
 
     def wires(count: int) -> list[Wire]:
         return [SessionWire(setup.base_url, hooks.request, pool) for _ in range(count)]
@@ -117,7 +117,7 @@ def build(setup: LoadSetup) -> tuple[Pacer, FinalReader]:
     requests = compile_requests(setup.client)
     shelves = Shelves(read_products(setup.catalogue), setup.pricing)
     people = customers(setup.seed, secret=setup.caller_secret)
-    maker = IntentMaker(setup.seed, setup.plan.mix, known, shelves, people)
+    maker = IntentMaker(setup.seed, setup.plan.mix, known, shelves, people, setup.series)
     offsets = arrivals(setup.plan.segments, setup.seed)
     history = History(Path(setup.history), setup.edge, broken=die)
     history.start({"locust": locust.__version__, "geventhttpclient": geventhttpclient.__version__})

@@ -33,9 +33,15 @@ class NeverSent(OSError):
     """No connection could be made: not a byte of the request has left."""
 
 
-def connection_pool(base_urls: Iterable[str], concurrency: int, timeout_s: float) -> HTTPClientPool:
-    """One pool for all sessions, at most `concurrency` connections to each of these."""
+def connection_pool(
+    base_urls: Iterable[str], concurrency: int, timeout_s: float, ca_file: str | None = None
+) -> HTTPClientPool:
+    """One pool for all sessions, at most `concurrency` connections to each of these.
+
+    ca_file: whom to trust on https; chain and host are checked, and a server that fails was never sent to.
+    """
     pool = HTTPClientPool(
+        ssl_options={"ca_certs": ca_file} if ca_file else None,
         concurrency=concurrency,
         connection_timeout=timeout_s * CONNECT_SHARE,
         network_timeout=timeout_s + 1,

@@ -20,6 +20,7 @@ class LoadSetup:
     """`timeout_s` is the client's patience with one request; `horizon_s` with one step's retries.
 
     psp_url, psp_edge: where the customers' browsers reach the PSP; None where the topology has no such edge
+    ca_file: whom to trust where `base_url` is https.
     """
 
     plan: PlannedLoad
@@ -35,6 +36,8 @@ class LoadSetup:
     pricing: Pricing = field(default_factory=Pricing)
     psp_url: str | None = None
     psp_edge: str | None = None
+    ca_file: str | None = None
+    series: str = ""
 
     def to_json(self) -> dict[str, Any]:
         plain = asdict(self)
@@ -57,6 +60,8 @@ class LoadSetup:
             pricing=_pricing(plain["pricing"]),
             psp_url=plain["psp_url"],
             psp_edge=plain["psp_edge"],
+            ca_file=plain["ca_file"],
+            series=plain["series"],
         )
 
     def check(self) -> None:

@@ -18,10 +18,11 @@ import orjson
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from paydrill.currencies import as_decimal
 from paydrill.errors import UsageError
 from paydrill.load.customers import Operator
 from paydrill.load.intents import Intent
-from paydrill.target import Request
+from paydrill.target import DECIMAL, Request
 
 _HOLE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _PLAIN_NAME = re.compile(r"\s*(intent|op|operator)\.([a-z][a-z_0-9]*)\s*")
@@ -182,6 +183,15 @@ def _names(known: type) -> str:
     return ", ".join(sorted(name for name in dir(known) if not name.startswith("_")))
 
 
+def _decimal(minor: object, currency: object) -> str:
+    """`{{ op.amount | decimal(op.currency) }}`: 1234 EUR is written `12.34`."""
+    if not isinstance(minor, int) or not isinstance(currency, str):
+        raise UsageError(f"decimal: expected minor units and their currency, got {minor!r} and {currency!r}")
+    return as_decimal(minor, currency)
+
+
 @cache
 def _environment() -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+    environment.filters[DECIMAL] = _decimal
+    return environment

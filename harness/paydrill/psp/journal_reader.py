@@ -17,7 +17,7 @@ import orjson
 from paydrill.psp.chain import GENESIS, ChainBroken, walk
 
 PSP = "psp"
-"""The value of column `psp`: which provider it was."""
+"""The value of column `psp` (which provider it was) where a journal does not say its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,11 @@ class PspRequestRow:
 
 @dataclass(frozen=True, slots=True)
 class PspEffectRow:
-    """Money that moved, or a decline; `currency` is ISO 4217 in upper case, `amount` minor units."""
+    """Money that moved, or a decline; `currency` is ISO 4217 in upper case, `amount` minor units.
+
+    What is `pending` ends with a row of the same kind that is `done` or `failed`. `req` is the request
+    that caused it, also where the PSP did it later by itself.
+    """
 
     eff: int
     psp: str
@@ -81,13 +85,14 @@ class WebhookRow:
 
 @dataclass(frozen=True, slots=True)
 class PspStart:
-    """The process began; more than one means that it was killed and rebuilt."""
+    """The process began; more than one means that it was killed and rebuilt. `name`: which provider."""
 
     t_ns: int
     wall_ns: int
     seed: int
     profile: str
-    behaviour: Mapping[str, float]
+    behaviour: Mapping[str, object]
+    name: str = PSP
 
 
 @dataclass(frozen=True)
@@ -119,16 +124,19 @@ class Journal:
 
 @dataclass
 class _Reading:
+    name: str = PSP
     starts: list[PspStart] = field(default_factory=list)
     requests: dict[int, PspRequestRow] = field(default_factory=dict)
     effects: list[PspEffectRow] = field(default_factory=list)
     webhooks: list[WebhookRow] = field(default_factory=list)
     freezes: list[tuple[int, int]] = field(default_factory=list)
+    refunded: dict[str, int] = field(default_factory=dict)
+    """Where in `effects` each refund is done, by its id."""
 
     def take(self, row: Mapping[str, Any]) -> None:
         match row["kind"]:
             case "request":
-                self.requests[row["req"]] = _request(row)
+                self.requests[row["req"]] = _request(row, self.name)
             case "effect":
                 self._effect(row)
             case "answer":
@@ -136,18 +144,34 @@ class _Reading:
             case "webhook":
                 self.webhooks.append(_webhook(row))
             case "open":
-                self.starts.append(
-                    PspStart(row["t"], row["wall_ns"], row["seed"], row["profile"], row["behaviour"])
-                )
+                self._open(row)
             case "freeze":
                 self.freezes.append((row["t"], row["n"]))
 
+    def _open(self, row: Mapping[str, Any]) -> None:
+        self.name = row.get("name", PSP)
+        self.starts.append(
+            PspStart(row["t"], row["wall_ns"], row["seed"], row["profile"], row["behaviour"], self.name)
+        )
+
     def _effect(self, row: Mapping[str, Any]) -> None:
         for effect in row["effects"]:
-            self.effects.append(_effect(row, effect))
+            self._refund(effect)
+            self.effects.append(_effect(row, effect, self.name))
         request, made = self.requests.get(row["req"]), row["objects"]["intents"]
         if request is not None and request.pi is None and made:
             self.requests[row["req"]] = replace(request, pi=made[0]["id"])
+
+    def _refund(self, effect: Mapping[str, Any]) -> None:
+        """A refund that was done and failed later has never given anything back: it was only pending."""
+        of = effect.get("of")
+        if effect["kind"] != "refund" or of is None:
+            return
+        if effect["status"] == "done":
+            self.refunded[of] = len(self.effects)
+        elif effect["status"] == "failed" and of in self.refunded:
+            place = self.refunded[of]
+            self.effects[place] = replace(self.effects[place], status="pending")
 
     def _answer(self, row: Mapping[str, Any]) -> None:
         request = self.requests.get(row["req"])
@@ -188,10 +212,10 @@ def read_journal(path: Path) -> Journal:
     )
 
 
-def _request(row: Mapping[str, Any]) -> PspRequestRow:
+def _request(row: Mapping[str, Any], psp: str) -> PspRequestRow:
     return PspRequestRow(
         req=row["req"],
-        psp=PSP,
+        psp=psp,
         op=row["op"],
         money=row["money"],
         idem_key=row["idem_key"],
@@ -209,10 +233,10 @@ def _request(row: Mapping[str, Any]) -> PspRequestRow:
     )
 
 
-def _effect(row: Mapping[str, Any], effect: Mapping[str, Any]) -> PspEffectRow:
+def _effect(row: Mapping[str, Any], effect: Mapping[str, Any], psp: str) -> PspEffectRow:
     return PspEffectRow(
         eff=effect["eff"],
-        psp=PSP,
+        psp=psp,
         pi=effect["pi"],
         token=effect["token"],
         kind=effect["kind"],
