@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +22,14 @@ from typing import Any, TypeVar
 import jinja2
 import pytest
 
+from paydrill.callers import bearer
 from paydrill.parts import nginx, postgres
 from paydrill.psp.control import PspControl
 
 SOURCE = Path(__file__).parents[2] / "targets" / "reference"
 HOST = "127.0.0.1"
-API_KEY, WEBHOOK_SECRET = "sk_test_reference", "whsec_reference"
+API_KEY, WEBHOOK_SECRET, CALLER_SECRET = "sk_test_reference", "whsec_reference", "callers_of_reference"
+SUPPORT = "support_1"
 NOBODY = 65534
 
 Value = TypeVar("Value")
@@ -52,7 +54,11 @@ def free_port() -> int:
 class Reply:
     status: int
     text: str
-    replayed: bool
+    headers: http.client.HTTPMessage
+
+    @property
+    def replayed(self) -> bool:
+        return self.headers.get("Idempotent-Replayed") == "true"
 
     @property
     def body(self) -> dict[str, Any]:
@@ -61,6 +67,11 @@ class Reply:
     @property
     def code(self) -> str | None:
         return self.body.get("error", {}).get("code")
+
+
+def as_caller(name: str) -> str:
+    """The header of a customer, or of SUPPORT."""
+    return "Bearer " + bearer(CALLER_SECRET, "admin" if name == SUPPORT else "customer", name)
 
 
 def send(
@@ -72,8 +83,7 @@ def send(
         data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         connection.request(method, path, data, headers or {})
         response = connection.getresponse()
-        text = response.read().decode()
-        return Reply(response.status, text, response.headers.get("Idempotent-Replayed") == "true")
+        return Reply(response.status, response.read().decode(), response.headers)
     finally:
         connection.close()
 
@@ -223,11 +233,11 @@ class Stack:
         assert reply.status == 201, reply
         return str(reply.body["id"])
 
-    def pay(self, order: str, token: int, key: str, amount: int = 435, customer: str = "ann") -> Reply:
+    def pay(self, order: str, token: object, key: str, amount: int = 435, customer: str = "ann") -> Reply:
         body = {"payment_token": f"pm_pd_{token}", "amount": amount, "currency": "USD"}
         return self.post(f"/v1/orders/{order}/pay", body, key, customer)
 
-    def pay_surely(self, order: str, token: int, key: str) -> Reply:
+    def pay_surely(self, order: str, token: object, key: str) -> Reply:
         """The same request until it is definite, as a patient client sends it."""
 
         def definite() -> Reply | None:
@@ -245,13 +255,19 @@ class Stack:
         return self.post(f"/v1/orders/{order}/cancel", {}, key)
 
     def post(self, path: str, body: object, key: str | None, customer: str = "ann") -> Reply:
-        headers = {"Authorization": f"Bearer {customer}", "Content-Type": "application/json"}
+        headers = {"Authorization": as_caller(customer), "Content-Type": "application/json"}
         if key is not None:
             headers["Idempotency-Key"] = key
         return send(self.lb_port, "POST", path, body, headers)
 
     def get(self, path: str, customer: str = "ann") -> Reply:
-        return send(self.lb_port, "GET", path, headers={"Authorization": f"Bearer {customer}"})
+        return send(self.lb_port, "GET", path, headers={"Authorization": as_caller(customer)})
+
+    def admin(self, path: str, body: object | None = None, key: str | None = None) -> Reply:
+        """As an operator: a POST with a key of its own where there is a body, else a GET."""
+        if body is None:
+            return self.get(path, SUPPORT)
+        return self.post(path, body, key or f"admin-{next(self.tokens)}", SUPPORT)
 
     def state(self, order: str) -> str:
         return str(self.get(f"/v1/orders/{order}").body["status"])
@@ -271,13 +287,35 @@ class Stack:
             if effect["token"] == token and effect["kind"] == kind and effect["status"] == "done"
         ]
 
-    def charge_at_psp(self, token: int, amount: int, metadata: dict[str, str]) -> None:
-        """A charge that the target knows nothing of."""
-        meta = "".join(f"&metadata[{key}]={value}" for key, value in metadata.items())
-        form = f"amount={amount}&currency=usd&payment_method=pm_pd_{token}&confirm=true{meta}".encode()
+    def charge_at_psp(self, token: object, amount: int, metadata: dict[str, str], **more: str) -> str:
+        """A charge that the target knows nothing of; its id."""
+        extra = "".join(f"&metadata[{key}]={value}" for key, value in metadata.items())
+        extra += "".join(f"&{key}={value}" for key, value in more.items())
+        form = f"amount={amount}&currency=usd&payment_method=pm_pd_{token}&confirm=true{extra}".encode()
         headers = {"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/x-www-form-urlencoded"}
         headers["Idempotency-Key"] = f"stray-{token}"
-        assert send(self.psp_port, "POST", "/v1/payment_intents", form, headers).status == 200
+        reply = send(self.psp_port, "POST", "/v1/payment_intents", form, headers)
+        assert reply.status == 200, reply
+        return str(reply.body["id"])
+
+    def at_psp(self, intent: str) -> dict[str, Any]:
+        """The PSP's own record of a payment."""
+        path, headers = f"/v1/payment_intents/{intent}", {"Authorization": f"Bearer {API_KEY}"}
+        return send(self.psp_port, "GET", path, headers=headers).body
+
+    def await_at_psp(self, intent: str, status: str) -> None:
+        await_that(lambda: self.at_psp(intent)["status"] == status, f"{intent} is {status}")
+
+    def refund_at_psp(self, intent: str, token: object) -> Reply:
+        """What somebody does at the PSP's desk."""
+        headers = {"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/x-www-form-urlencoded"}
+        headers["Idempotency-Key"] = f"desk-{token}"
+        return send(self.psp_port, "POST", "/v1/refunds", f"payment_intent={intent}".encode(), headers)
+
+    def do_challenge(self, intent: str, outcome: str = "approve") -> Reply:
+        """What the customer's browser does."""
+        headers = {"Content-Type": "application/json"}
+        return send(self.psp_port, "POST", f"/challenge/{intent}", {"outcome": outcome}, headers)
 
     def sql(self, query: str) -> list[list[str]]:
         return self.pg.sql(self.database, query)
@@ -299,13 +337,16 @@ def _cart(ref: str, items: list[dict[str, object]] | None) -> dict[str, object]:
 
 
 @contextmanager
-def running(pg: Postgres, source: Path = SOURCE, payments: int = 2) -> Iterator[Stack]:
-    """A healthy stack over a new database; everything is gone afterwards."""
+def running(
+    pg: Postgres, source: Path = SOURCE, payments: int = 2, env: Mapping[str, str] | None = None
+) -> Iterator[Stack]:
+    """A healthy stack over a new database; everything is gone afterwards. `env`: more of it for all services."""
     with ExitStack() as cleanup:
         folder = Path(tempfile.mkdtemp(prefix="reference-stack-"))
         cleanup.callback(shutil.rmtree, folder)
         database = pg.new_database(source / "sql")
-        nodes = _nodes(folder, source, f"postgresql://postgres@{HOST}:{pg.port}/{database}", payments)
+        database_url = f"postgresql://postgres@{HOST}:{pg.port}/{database}"
+        nodes = _nodes(folder, source, database_url, payments, env or {})
         for node in nodes.values():
             cleanup.callback(node.stop)
             node.start()
@@ -315,7 +356,9 @@ def running(pg: Postgres, source: Path = SOURCE, payments: int = 2) -> Iterator[
         yield Stack(folder, source, database, pg, nodes["lb"].port, nodes["psp"].port, nodes, psp)
 
 
-def _nodes(folder: Path, source: Path, database_url: str, payments: int) -> dict[str, Node]:
+def _nodes(
+    folder: Path, source: Path, database_url: str, payments: int, more_env: Mapping[str, str]
+) -> dict[str, Node]:
     names = ["orders-1", "orders-2", *(f"payments-{i + 1}" for i in range(payments)), "worker", "fulfilment"]
     port = {name: free_port() for name in ["lb", "psp", *names]}
     urls = [f"http://{HOST}:{port[name]}" for name in names if name.startswith("payments")]
@@ -337,7 +380,9 @@ def _nodes(folder: Path, source: Path, database_url: str, payments: int) -> dict
             "PSP_URL": f"http://{HOST}:{port['psp']}",
             "PSP_API_KEY": API_KEY,
             "WEBHOOK_SECRET": WEBHOOK_SECRET,
+            "CALLER_SECRET": CALLER_SECRET,
             "FULFILMENT_URL": f"http://{HOST}:{port['fulfilment']}",
+            **more_env,
         }
         argv = [sys.executable, "-m", f"services.{name.split('-')[0]}"]
         nodes[name] = Node(name, argv, env, port[name], "/readyz", folder)
@@ -360,6 +405,7 @@ def _lb(folder: Path, source: Path, port: dict[str, int]) -> Node:
         dir=SimpleNamespace(data=folder),
         edges=SimpleNamespace(orders=places("orders"), payments=places("payments")),
         timing=SimpleNamespace(lb_read_s=5.0),
+        settings=SimpleNamespace(),
         listen=SimpleNamespace(host=HOST, port=port["lb"]),
     )
     (folder / "nginx.conf").write_text(text)
@@ -381,8 +427,8 @@ def token(stack: Stack) -> int:
 
 @pytest.fixture
 def start_stack(pg: Postgres) -> Callable[..., Any]:
-    """Starts a stack of one's own: `with start_stack(source, payments=1) as stack`."""
-    return lambda source=SOURCE, payments=1: running(pg, source, payments)
+    """Starts a stack of one's own: `with start_stack(source, payments=1, env={}) as stack`."""
+    return lambda source=SOURCE, payments=1, env=None: running(pg, source, payments, env)
 
 
 @pytest.fixture(name="await_that")

@@ -19,7 +19,7 @@ def target():
     return load_target(SOURCE, tables=list(tables()))
 
 
-@pytest.mark.parametrize(("name", "nodes"), [("lb-2", 8), ("single", 6)])
+@pytest.mark.parametrize(("name", "nodes"), [("lb-2", 8), ("lb-2-tls", 8), ("single", 6)])
 def test_a_topology_has_only_services_that_are_described(target, name, nodes):
     topology = load_topology(target, name)
     own = [node for node in topology.nodes if node.index]
@@ -36,10 +36,14 @@ def test_every_state_of_the_database_has_a_class(target):
 
 
 def test_the_catalogue_is_what_the_database_is_seeded_with(stack, target):
-    rows = stack.sql("SELECT sku, unit_price, currency, initial FROM products JOIN stock USING (sku)")
-    seeded = {row[0]: row[1:] for row in rows}
+    seeded = {row["sku"]: row for row in stack.facts("stock")}
     for item in target.catalogue:
-        assert seeded[str(item["sku"])] == [str(item["unit_price"]), item["currency"], str(item["stock"])]
+        row = seeded[str(item["sku"])]
+        assert (row["unit_price"], row["currency"], row["initial"]) == (
+            item["unit_price"],
+            item["currency"],
+            item["stock"],
+        )
 
 
 def test_every_fact_can_be_read_and_has_the_columns_of_its_table(stack, target, token):

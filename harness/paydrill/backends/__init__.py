@@ -98,7 +98,9 @@ class Stack(Protocol):
     isolation: str
     setup: StackSetup
     toxiproxy: Toxiproxy
-    psps: Mapping[str, PspControl]
+
+    @property
+    def psps(self) -> Mapping[str, PspControl]: ...
 
     @property
     def psp(self) -> PspControl:

@@ -195,7 +195,7 @@ def read_journal(path: Path) -> Journal:
             digests += bytes.fromhex(head)
     except ChainBroken as error:
         why = str(error)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         why = f"journal line {lines + 1}: not a line of this version ({error!r})"
     return Journal(
         starts=tuple(reading.starts),

@@ -25,14 +25,26 @@ class Answer:
 
 
 class Refusal(Exception):
-    """A definite no. `executed`: it is the request's result and is kept under its key."""
+    """A definite no. `executed`: it is the request's result and is kept under its key.
 
-    def __init__(self, status: int, code: str, message: str, *, executed: bool = False) -> None:
+    retry_after_s: when it is worth asking again, for what is refused only now
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        executed: bool = False,
+        retry_after_s: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.executed = executed
+        self.retry_after_s = retry_after_s
 
     def answer(self) -> Answer:
         return Answer.of(self.status, {"error": {"code": self.code, "message": self.message}})

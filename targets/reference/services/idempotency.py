@@ -2,7 +2,8 @@
 
 A key is claimed in the same transaction that writes down the intent. Who finds the key finished gets
 the kept answer, byte for byte; who finds it at work gets 409; who finds its holder dead (the lease has
-run out) resumes the work where it was left. Nothing is ever started twice.
+run out) resumes the work where it was left. Nothing is ever started twice. A claim also reads the freeze
+switch: while that is on, work that moves money is neither begun nor resumed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import TypeVar
 
 from services.answers import Answer, Refusal
 from services.database import Connection, Database
+from services.freeze import IS_FROZEN, frozen
+from services.metrics import KEYS, PURGED
 
 Step = TypeVar("Step")
 
@@ -25,6 +28,7 @@ class Scope:
     route: str
     key: str
     fingerprint: str
+    moves_money: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,24 @@ async def once_in_phases(
     proceed: Callable[[str], Awaitable[Step]],
     finish: Callable[[Connection, str, Step], Awaitable[Answer]],
 ) -> Answer:
-    """Claim and intent in one transaction, `proceed` outside of any, the result in a second one."""
+    """Claim and intent in one transaction, `proceed` outside of any, the result in a second one.
+
+    A Refusal of `finish` says that in the end nothing was done: the key is free again.
+    """
     begun = await _begin(db, scope, lease_s, begin)
     if isinstance(begun, Answer):
         return begun
     step = await proceed(begun.resource)
-    async with db.transaction() as tx:
-        return await _keep(tx, scope, await finish(tx, begun.resource, step))
+    try:
+        async with db.transaction() as tx:
+            return await _keep(tx, scope, await finish(tx, begun.resource, step))
+    except Refusal:
+        async with db.connection() as connection:
+            await connection.execute(
+                "DELETE FROM idempotency WHERE caller = $1 AND route = $2 AND key = $3 AND state = 'in_progress'",
+                scope.caller, scope.route, scope.key,
+            )  # fmt: skip
+        raise
 
 
 async def _begin(db: Database, scope: Scope, lease_s: float, begin: Begin) -> Answer | Begun:
@@ -91,34 +106,54 @@ async def _begin(db: Database, scope: Scope, lease_s: float, begin: Begin) -> An
 
 
 async def _claim(tx: Connection, scope: Scope, lease_s: float) -> _Claim | Answer:
-    """Raises Refusal 409 while another holder is at work, 422 where the key belongs to another body."""
-    fresh = await tx.fetchval(
-        """INSERT INTO idempotency (caller, route, key, fingerprint, state, lease_until)
-           VALUES ($1, $2, $3, $4, 'in_progress', clock_timestamp() + make_interval(secs => $5))
-           ON CONFLICT DO NOTHING RETURNING true""",
+    """Raises Refusal: 409 while another holder is at work, 422 for a key of another body, 503 while frozen."""
+    fresh = await tx.fetchrow(
+        f"""INSERT INTO idempotency (caller, route, key, fingerprint, state, lease_until)
+            VALUES ($1, $2, $3, $4, 'in_progress', clock_timestamp() + make_interval(secs => $5))
+            ON CONFLICT DO NOTHING RETURNING {IS_FROZEN} AS frozen""",
         scope.caller, scope.route, scope.key, scope.fingerprint, lease_s,
     )  # fmt: skip
-    if fresh:
+    if fresh is not None:
+        KEYS.labels("fresh").inc()
+        if scope.moves_money and fresh["frozen"]:
+            raise frozen()
         return _Claim(None)
     row = await tx.fetchrow(
-        """SELECT fingerprint, state, resource, status, body, lease_until > clock_timestamp() AS leased
-           FROM idempotency WHERE caller = $1 AND route = $2 AND key = $3 FOR UPDATE""",
+        f"""SELECT fingerprint, state, resource, status, body, lease_until > clock_timestamp() AS leased,
+                   {IS_FROZEN} AS frozen
+            FROM idempotency WHERE caller = $1 AND route = $2 AND key = $3 FOR UPDATE""",
         scope.caller, scope.route, scope.key,
     )  # fmt: skip
+    if row is None:
+        # Purged at this very moment, at the end of its life: the next try finds it free.
+        raise _in_progress()
     if row["fingerprint"] != scope.fingerprint:
+        KEYS.labels("reused").inc()
         raise Refusal(422, "idempotency_key_reused", "this Idempotency-Key was used with another body")
     if row["state"] == "completed":
+        KEYS.labels("replayed").inc()
         return Answer(row["status"], row["body"], replayed=True)
     if row["leased"]:
-        raise Refusal(
-            409, "idempotency_in_progress", "a request with this Idempotency-Key is being worked on"
-        )
+        KEYS.labels("in_progress").inc()
+        raise _in_progress()
+    if scope.moves_money and row["frozen"]:
+        raise frozen()
+    KEYS.labels("resumed").inc()
     await tx.execute(
         """UPDATE idempotency SET lease_until = clock_timestamp() + make_interval(secs => $4)
            WHERE caller = $1 AND route = $2 AND key = $3""",
         scope.caller, scope.route, scope.key, lease_s,
     )  # fmt: skip
     return _Claim(row["resource"])
+
+
+def _in_progress() -> Refusal:
+    return Refusal(
+        409,
+        "idempotency_in_progress",
+        "a request with this Idempotency-Key is being worked on",
+        retry_after_s=1,
+    )
 
 
 async def _remember(tx: Connection, scope: Scope, resource: str) -> None:
@@ -142,3 +177,19 @@ async def _keep(tx: Connection, scope: Scope, answer: Answer) -> Answer:
         scope.caller, scope.route, scope.key,
     )  # fmt: skip
     return Answer(row["status"], row["body"], replayed=True)
+
+
+async def purge_keys(db: Database, older_than_s: float, at_most: int) -> int:
+    """Forget keys at the end of their life, a bounded number at a time; how many."""
+    async with db.transaction() as tx:
+        gone = await tx.fetch(
+            """DELETE FROM idempotency WHERE (caller, route, key) IN (
+                   SELECT caller, route, key FROM idempotency
+                   WHERE created_at < clock_timestamp() - make_interval(secs => $1)
+                     AND lease_until < clock_timestamp()
+                   ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+               RETURNING 1""",
+            older_than_s, at_most,
+        )  # fmt: skip
+    PURGED.inc(len(gone))
+    return len(gone)

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import Field
 
 from services.answers import Answer, Refusal, not_found, state_conflict
 from services.database import Connection
+from services.fields import MAX_AMOUNT, CurrencyCode, Reference
 from services.order_states import PAYABLE, move_order
 from services.order_view import order_by_id
 from services.stock import reserve_again
 from services.web import Body
 
+CAPTURED = ("captured", "partially_refunded", "refunded", "charged_back")
+NOT_CHARGED = ("failed", "voided", "expired")
+
 
 class PayOrder(Body):
-    payment_token: str = Field(min_length=1, max_length=128)
-    amount: int = Field(gt=0)
-    currency: str = Field(pattern="^[A-Z]{3}$")
-    consent_id: str | None = Field(default=None, max_length=128)
+    payment_token: str = Field(pattern="^pm_[A-Za-z0-9_]{1,120}$")
+    amount: int = Field(gt=0, le=MAX_AMOUNT)
+    currency: CurrencyCode
+    consent_id: Reference | None = None
+    capture: Literal["now", "later"] = "now"
 
 
 @dataclass(frozen=True)
@@ -50,40 +56,60 @@ async def begin_attempt(tx: Connection, customer: str, order_id: str, wish: PayO
     if (wish.amount, wish.currency) != (order["total"], order["currency"]):
         message = f"the order costs {order['total']} {order['currency']}"
         raise Refusal(422, "amount_mismatch", message, executed=True)
-    if order["state"] not in PAYABLE:
-        raise state_conflict(f"the order is {order['state']}")
+    state = order["state"]
+    if state not in PAYABLE:
+        raise state_conflict(f"the order is {state}")
     attempt = Attempt(order_id, order["pay_attempt"] + 1)
     await tx.execute(
-        "UPDATE orders SET pay_attempt = $2, pay_token = $3 WHERE id = $1",
-        order_id, attempt.number, wish.payment_token,
+        "UPDATE orders SET pay_attempt = $2, pay_token = $3, pay_capture = $4 WHERE id = $1",
+        order_id, attempt.number, wish.payment_token, wish.capture,
     )  # fmt: skip
-    await move_order(tx, order_id, order["state"], "payment_pending", "api", attempt.key)
+    if state == "created":
+        await move_order(tx, order_id, "created", "reserved", "api", attempt.key)
+        state = "reserved"
+    await move_order(tx, order_id, state, "payment_pending", "api", attempt.key)
     if not order["stock_held"]:
         await reserve_again(tx, order_id)
     return attempt
 
 
 async def attempt_answer(tx: Connection, attempt: Attempt) -> Answer:
-    """What the customer is told: 200, 402 and 400 only on what the PSP is known to have done, else 202."""
+    """What the customer is told: 200, 402 and 400 only on what the PSP is known to have done, else 202.
+
+    Raises Refusal 503 where the attempt has ended before the PSP was asked.
+    """
     payment = await tx.fetchrow(
-        "SELECT state, decline_code FROM payments WHERE order_id = $1 AND attempt = $2",
+        "SELECT state, decline_code, psp_id FROM payments WHERE order_id = $1 AND attempt = $2",
         attempt.order_id, attempt.number,
     )  # fmt: skip
     view = await order_by_id(tx, attempt.order_id)
-    state = payment["state"] if payment else None
-    if state in ("captured", "partially_refunded", "refunded"):
+    if payment is None:
+        return _not_begun(view)
+    if payment["state"] in CAPTURED:
         return Answer.of(200, view)
-    if state == "declined":
+    if payment["state"] == "declined":
         error = {
             "code": "card_declined",
             "message": "the card was declined",
             "reason": payment["decline_code"],
         }
         return Answer.of(402, {**view, "error": error})
-    if state == "failed":
+    if payment["state"] == "failed" and payment["decline_code"] == "overloaded":
+        raise Refusal(503, "overloaded", "no payment can be made now; nothing was done", retry_after_s=1)
+    if payment["state"] in NOT_CHARGED:
         error = {
             "code": "payment_refused",
             "message": "the payment could not be made and nothing was charged",
         }
         return Answer.of(400, {**view, "error": error})
+    if payment["state"] == "requires_action" and payment["psp_id"] is not None:
+        return Answer.of(202, {**view, "next_action": {"challenge": payment["psp_id"]}})
+    return Answer.of(202, view)
+
+
+def _not_begun(view: dict[str, object]) -> Answer:
+    """No payments node has the attempt yet. A cancel that came first has ended it: none will begin it."""
+    if view["status"] == "cancelled":
+        error = {"code": "state_conflict", "message": "the order was cancelled before its payment began"}
+        return Answer.of(409, {**view, "error": error})
     return Answer.of(202, view)

@@ -1,23 +1,32 @@
-"""The states of an order, and the only function that changes one."""
+"""The states of an order, and the only function that changes one.
+
+`reserved`: its stock is set aside. `created`: it is not, or not any more; paying reserves again.
+`under_review`: money is held or in question and people decide.
+"""
 
 from __future__ import annotations
 
 from services.answers import state_conflict
 from services.database import Connection
+from services.metrics import ORDER_MOVES
 
-PAYABLE = ("created", "payment_failed")
+PAYABLE = ("created", "reserved", "payment_failed")
 PAID = ("paid", "fulfilled", "refund_pending", "partially_refunded", "refunded")
 REFUNDABLE = ("paid", "fulfilled", "refund_pending", "partially_refunded")
 
 ALLOWED = {
-    "created": {"payment_pending", "cancelled"},
-    "payment_pending": {"paid", "payment_failed", "under_review"},
+    "created": {"reserved", "cancelled"},
+    "reserved": {"payment_pending", "created", "cancelled"},
+    "payment_pending": {"paid", "payment_failed", "under_review", "cancelled"},
     "payment_failed": {"payment_pending", "cancelled"},
+    "under_review": {"paid", "payment_failed", "refund_pending"},
     "paid": {"fulfilled", "refund_pending"},
     "fulfilled": {"refund_pending"},
-    "refund_pending": {"partially_refunded", "refunded", "under_review"},
+    # Back to what it was when the PSP has refused the refund and nothing has been given back.
+    "refund_pending": {"paid", "fulfilled", "partially_refunded", "refunded", "under_review"},
     "partially_refunded": {"refund_pending"},
-    "under_review": {"paid", "payment_failed"},
+    # A refund that had succeeded may fail days later.
+    "refunded": {"refund_pending"},
 }
 
 
@@ -36,4 +45,5 @@ async def move_order(
     )  # fmt: skip
     if version is None:
         raise state_conflict(f"the order is not {old} any more")
+    ORDER_MOVES.labels(new, cause).inc()
     return version

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 
 from services.database import Connection
+from services.pricing import Quote
 
 _VIEW = """
-SELECT o.id, o.client_ref, o.state, o.total, o.currency, o.version, o.customer,
+SELECT o.id, o.client_ref, o.state, o.total, o.currency, o.discount, o.tax, o.promo_code, o.price_rule, o.version,
        (SELECT json_agg(json_build_object('sku', i.sku, 'qty', i.qty, 'unit_price', i.unit_price) ORDER BY i.sku)
         FROM order_items i WHERE i.order_id = o.id)::text AS items,
-       (SELECT json_build_object('id', p.id, 'status', p.state, 'amount', p.amount, 'refunded', p.refunded)
+       (SELECT json_build_object('id', p.id, 'status', p.state, 'amount', p.amount, 'refunded', p.refunded,
+                                 'psp_id', p.psp_id)
         FROM payments p WHERE p.order_id = o.id ORDER BY p.attempt DESC LIMIT 1)::text AS payment,
        (SELECT json_agg(json_build_object('id', r.id, 'amount', r.amount, 'status', r.state) ORDER BY r.requested_at)
         FROM refunds r WHERE r.order_id = o.id AND r.kind = 'customer')::text AS refunds
 FROM orders o WHERE """
+
+OWNED_BY = "($2::text IS NULL OR customer = $2)"
+"""For statements about one order ($1): whose it must be, None for anybody's."""
 
 
 async def order_by_id(connection: Connection, order_id: str) -> dict[str, object]:
@@ -24,8 +30,9 @@ async def order_by_id(connection: Connection, order_id: str) -> dict[str, object
     return view
 
 
-async def find_order(connection: Connection, customer: str, order_id: str) -> dict[str, object] | None:
-    return await _view(connection, "o.id = $1 AND o.customer = $2", order_id, customer)
+async def find_order(connection: Connection, customer: str | None, order_id: str) -> dict[str, object] | None:
+    """`customer` None: whoever it belongs to."""
+    return await _view(connection, f"o.id = $1 AND {OWNED_BY}", order_id, customer)
 
 
 async def find_order_by_ref(
@@ -34,18 +41,70 @@ async def find_order_by_ref(
     return await _view(connection, "o.client_ref = $1 AND o.customer = $2", client_ref, customer)
 
 
-async def _view(connection: Connection, condition: str, *values: str) -> dict[str, object] | None:
+def new_order_view(
+    order_id: str,
+    client_ref: str,
+    currency: str,
+    quote: Quote,
+    promo_code: str | None,
+    rule: int,
+    version: int,
+) -> dict[str, object]:
+    """The view of an order that has just been placed, as reading it would show it."""
+    items = [
+        {"sku": line.sku, "qty": line.qty, "unit_price": line.unit_price}
+        for line in sorted(quote.lines, key=lambda line: line.sku)
+    ]
+    row = {
+        "id": order_id,
+        "client_ref": client_ref,
+        "state": "reserved",
+        "total": quote.total,
+        "currency": currency,
+        "discount": quote.discount,
+        "tax": quote.tax,
+        "promo_code": promo_code,
+        "price_rule": rule,
+        "version": version,
+    }
+    return _assembled(row, items, None, [])
+
+
+async def _view(connection: Connection, condition: str, *values: str | None) -> dict[str, object] | None:
     row = await connection.fetchrow(_VIEW + condition, *values)
     if row is None:
         return None
+    payment = json.loads(row["payment"]) if row["payment"] else None
+    refunds = json.loads(row["refunds"]) if row["refunds"] else []
+    return _assembled(row, json.loads(row["items"]), payment and _payment(payment), refunds)
+
+
+def _assembled(
+    row: Mapping[str, object],
+    items: Sequence[object],
+    payment: Mapping[str, object] | None,
+    refunds: Sequence[object],
+) -> dict[str, object]:
     return {
         "id": row["id"],
         "client_ref": row["client_ref"],
         "status": row["state"],
         "total": row["total"],
         "currency": row["currency"],
+        "discount": row["discount"],
+        "tax": row["tax"],
+        "promo_code": row["promo_code"],
+        "price_rule": row["price_rule"],
         "version": row["version"],
-        "items": json.loads(row["items"]),
-        "payment": json.loads(row["payment"]) if row["payment"] else None,
-        "refunds": json.loads(row["refunds"]) if row["refunds"] else [],
+        "items": items,
+        "payment": payment,
+        "refunds": refunds,
     }
+
+
+def _payment(stored: dict[str, object]) -> dict[str, object]:
+    """The PSP's id is shown only where the customer needs it: to do the challenge there."""
+    psp_id = stored.pop("psp_id")
+    if stored["status"] == "requires_action" and psp_id is not None:
+        return {**stored, "next_action": {"challenge": psp_id}}
+    return stored

@@ -29,8 +29,11 @@ async def reserve(tx: Connection, wanted: Mapping[str, int]) -> None:
 
 async def reserve_again(tx: Connection, order_id: str) -> None:
     """For a new attempt to pay an order whose stock went back to the shelf. Raises Refusal 409."""
-    rows = await tx.fetch("SELECT sku, qty FROM order_items WHERE order_id = $1", order_id)
-    await tx.execute("UPDATE orders SET stock_held = true WHERE id = $1", order_id)
+    rows = await tx.fetch(
+        """WITH held AS (UPDATE orders SET stock_held = true, held_since = clock_timestamp() WHERE id = $1)
+           SELECT sku, qty FROM order_items WHERE order_id = $1""",
+        order_id,
+    )
     await reserve(tx, {row["sku"]: row["qty"] for row in rows})
 
 

@@ -1,4 +1,4 @@
-"""The HTTP side that all processes share: reading requests, error answers, health, running the server."""
+"""The HTTP side that all processes share: reading requests, error answers, health, metrics."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import uvicorn
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import StatelessLifespan
 
-from services.answers import Answer, Refusal, invalid, to_json
+from services.answers import Answer, Refusal, invalid, not_found, to_json
 from services.database import DatabaseUnavailable
+from services.draining import Draining, serve
 from services.log import failure_fields, log, take_over_logging
+from services.metrics import Measured, metrics
 from services.settings import Settings
 
 MAX_BODY_BYTES = 64 * 1024
-KEEP_ALIVE_S = 75
-"""Longer than any client keeps an idle connection, so that no request meets a closing one."""
 
 Ready = Callable[[Request], Awaitable[bool]]
-_CUSTOMER = re.compile(r"Bearer ([A-Za-z0-9_.-]{1,64})")
+_KEY = re.compile(r"[!-~]{1,255}")
 
 
 class Body(BaseModel):
@@ -35,7 +36,14 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class Query(BaseModel):
+    """Base of all query strings: texts are converted, nothing unknown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
 AnyBody = TypeVar("AnyBody", bound=Body)
+AnyQuery = TypeVar("AnyQuery", bound=Query)
 
 
 async def read_body(request: Request, model: type[AnyBody]) -> tuple[AnyBody, str]:
@@ -47,22 +55,34 @@ async def read_body(request: Request, model: type[AnyBody]) -> tuple[AnyBody, st
         parsed = json.loads(raw or b"{}")
         body = model.model_validate(parsed)
     except ValidationError as error:
-        places = ", ".join(
-            ".".join(str(part) for part in e["loc"]) + ": " + e["msg"] for e in error.errors()[:5]
-        )
-        raise invalid(places) from None
-    except ValueError:
+        raise invalid(_told(error)) from None
+    except (ValueError, RecursionError):
         raise invalid("the body is not JSON") from None
     canonical = json.dumps(parsed, sort_keys=True, separators=(",", ":"))
     return body, hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def customer_of(request: Request) -> str:
-    """Who is asking. Raises Refusal 401."""
-    found = _CUSTOMER.fullmatch(request.headers.get("authorization", ""))
-    if found is None:
-        raise Refusal(401, "unauthorised", "expected 'Authorization: Bearer <customer>'")
-    return found.group(1)
+def read_query(request: Request, model: type[AnyQuery]) -> AnyQuery:
+    """Raises Refusal 400."""
+    pairs = request.query_params.multi_items()
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise invalid("a query parameter stands there twice")
+    try:
+        return model.model_validate(dict(pairs))
+    except ValidationError as error:
+        raise invalid(_told(error)) from None
+
+
+def _told(error: ValidationError) -> str:
+    """The first mistakes by their places. What the client made up, values or keys, is not repeated."""
+    mistakes = []
+    for mistake in error.errors(include_input=False, include_url=False)[:5]:
+        unknown = mistake["type"] == "extra_forbidden"
+        place = mistake["loc"][:-1] if unknown else mistake["loc"]
+        where = ".".join(str(part) for part in place) or "the request"
+        mistakes.append(f"{where}: {'a key that is not known' if unknown else mistake['msg']}")
+    return ", ".join(mistakes)
 
 
 def key_of(request: Request) -> str:
@@ -70,8 +90,8 @@ def key_of(request: Request) -> str:
     key = request.headers.get("idempotency-key", "")
     if not key:
         raise Refusal(400, "idempotency_key_missing", "every POST needs an Idempotency-Key header")
-    if len(key) > 255:
-        raise invalid("an Idempotency-Key has at most 255 characters")
+    if not _KEY.fullmatch(key):
+        raise invalid("an Idempotency-Key has 1 to 255 visible ASCII characters")
     return key
 
 
@@ -80,44 +100,55 @@ def respond(answer: Answer) -> Response:
     return Response(answer.body, answer.status, headers, media_type="application/json")
 
 
-def make_app(routes: list[Route], lifespan: StatelessLifespan[Starlette], ready: Ready) -> Starlette:
-    """An application with health routes and JSON errors."""
+def make_app(routes: list[BaseRoute], lifespan: StatelessLifespan[Starlette], ready: Ready) -> Starlette:
+    """An application with health and metrics routes, JSON errors, and a way to end without losing requests."""
 
     async def livez(request: Request) -> Response:
         return Response("ok\n")
 
     async def readyz(request: Request) -> Response:
-        return Response("ready\n") if await ready(request) else Response("not ready\n", 503)
+        if request.app.state.is_draining or not await ready(request):
+            return Response("not ready\n", 503)
+        return Response("ready\n")
 
-    return Starlette(
-        routes=[*routes, Route("/livez", livez), Route("/readyz", readyz)],
+    app = Starlette(
+        routes=[*routes, Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)],
         lifespan=lifespan,
+        middleware=[Middleware(Draining), Middleware(Measured)],
         exception_handlers={
             Refusal: _on_refusal,
             DatabaseUnavailable: _on_unavailable,
+            HTTPException: _on_no_route,
             Exception: _on_failure,
         },
     )
+    app.state.is_draining = False
+    return app
 
 
 def run(app: Starlette, settings: Settings) -> None:
-    """Serve until SIGTERM, then finish what is under way for at most two seconds."""
+    """Serve until SIGTERM, then drain."""
     take_over_logging()
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=2,
-    )
+    serve(app, settings.host, settings.port)
 
 
 async def _on_refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
-    return respond(error.answer())
+    response = respond(error.answer())
+    if error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
+
+
+async def _on_no_route(request: Request, error: Exception) -> Response:
+    """A path or a method that is not served."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return respond(not_found().answer())
+    refusal = Refusal(error.status_code, "method_not_allowed", "this path has no such method")
+    response = respond(refusal.answer())
+    response.headers.update(error.headers or {})
+    return response
 
 
 async def _on_unavailable(request: Request, error: Exception) -> Response:

@@ -14,3 +14,13 @@ CREATE TABLE idempotency (
     PRIMARY KEY (caller, route, key),
     CHECK (state = 'in_progress' OR (status IS NOT NULL AND body IS NOT NULL))
 );
+CREATE INDEX idempotency_by_age ON idempotency (created_at);
+
+-- A refund that its asker has named is made once, whatever keys it comes with.
+CREATE TABLE refund_refs (
+    order_id   text   NOT NULL REFERENCES orders,
+    refund_ref text   NOT NULL,
+    refund_id  text   NOT NULL REFERENCES refunds,
+    amount     bigint NOT NULL,
+    PRIMARY KEY (order_id, refund_ref)
+);

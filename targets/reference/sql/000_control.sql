@@ -1,0 +1,31 @@
+-- What operators can switch, and the record of what they did.
+CREATE TABLE switches (
+    name       text PRIMARY KEY,
+    is_on      boolean NOT NULL,
+    changed_by text    NOT NULL DEFAULT '',
+    changed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+INSERT INTO switches (name, is_on) VALUES ('freeze', false);
+
+-- Append-only; hash = sha256(previous hash, then this row as canonical JSON), see services/audit.py.
+CREATE TABLE audit (
+    seq    bigint PRIMARY KEY,
+    at_us  bigint NOT NULL,
+    who    text   NOT NULL,
+    what   text   NOT NULL,
+    object text   NOT NULL,
+    hash   text   NOT NULL
+);
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER audit_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- The chain's last link. Its row lock makes writers take turns.
+CREATE TABLE audit_head (
+    seq  bigint NOT NULL,
+    hash text   NOT NULL
+);
+INSERT INTO audit_head VALUES (0, '');
