@@ -25,7 +25,7 @@ from paydrill.run_folder import RunFolder
 
 START_NS = 1_000_000_000_000
 CLASSES = {
-    "order": {"created": "open", "payment_pending": "open", "under_review": "review", "paid": "paid", "fulfilled": "paid",
+    "order": {"created": "open", "reserved": "open", "payment_pending": "open", "under_review": "review", "paid": "paid", "fulfilled": "paid",
               "payment_failed": "failed", "cancelled": "cancelled", "refunded": "refunded"},
     "payment": {"submitted": "open", "unknown": "open", "captured": "paid", "declined": "failed", "refunded": "refunded"},
 }  # fmt: skip
@@ -51,7 +51,7 @@ class SyntheticDrill:
             "paid_states": ["paid", "fulfilled"],
         }
         self.history, self.timeline, self.journal = [], [], []
-        self.snapshots = {}
+        self.snapshots, self.transitions = {}, []
         self.intents = {}
         self._ids = {kind: itertools.count(1) for kind in ("intent", "token", "op", "eff", "req", "pi")}
         self.history_ends = True
@@ -214,6 +214,14 @@ class SyntheticDrill:
     def payment_row(self, intent, state="captured", snap=1, **more):
         self.fact("payment", more.pop("ref", f"pay-{intent}"), state, snap, intent, **more)
 
+    def order_history(self, intent, *states):
+        """The states that an order went through, from the target's own history."""
+        pairs = zip((None, *states), states, strict=False)
+        self.transitions += [
+            {"kind": "order", "ref": f"ord-{intent}", "seq": seq, "from": old, "to": new}
+            for seq, (old, new) in enumerate(pairs, start=1)
+        ]
+
     # -- whole stories -----------------------------------------------------------------------------
     def checkout(self, amount=1000, currency="USD", final="paid", captured=True):
         """A checkout that went well: created, paid, captured, shown as paid. Returns (intent, token, pi)."""
@@ -240,6 +248,8 @@ class SyntheticDrill:
         digests = self._write_journal()
         self._write_history()
         self._write_timeline(digests)
+        if self.transitions:
+            write_reading(self.run, "transition", "db-1", 1, self.transitions, ns(41), ns(41) + 5, True)
         for number, snap in self.snapshots.items():
             write_reading(
                 self.run,

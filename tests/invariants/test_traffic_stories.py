@@ -178,6 +178,47 @@ def test_a_charge_after_which_nobody_asked_needs_its_order_all_the_same(drill):
     assert accused(drill) == {"I-05", "I-15"}
 
 
+@pytest.mark.parametrize(("word", "expected"), [("lost", set()), ("accepted", {"I-15"})])
+def test_an_order_that_went_back_to_where_it_began_is_abandoned_unless_its_payment_was_accepted(
+    drill, word, expected
+):
+    """Its stock was set aside when it was created, and let go when nobody paid."""
+    intent = drill.intent()
+    token = drill.token(intent)
+    drill.create(intent, said="reserved")
+    if word == "lost":
+        drill.pay_lost(intent, token, took=0.05)
+    else:
+        accepted(drill, intent, token)
+    drill.final(intent, "created")
+    drill.order_row(intent, "created")
+    drill.order_history(intent, "created", "reserved", "created")
+    assert accused(drill) == expected
+
+
+def test_an_order_that_went_back_to_where_it_began_and_was_charged_is_found(drill):
+    intent = drill.intent()
+    token = drill.token(intent)
+    drill.create(intent, said="reserved")
+    drill.pay_lost(intent, token, took=0.05)
+    drill.capture(token)
+    drill.final(intent, "created")
+    drill.order_row(intent, "created")
+    drill.order_history(intent, "created", "reserved", "created")
+    assert accused(drill) == {"I-05", "I-15"}
+
+
+def test_an_order_that_is_left_in_the_middle_of_a_payment_is_open_whatever_its_history(drill):
+    intent = drill.intent()
+    token = drill.token(intent)
+    drill.create(intent, said="reserved")
+    drill.pay_lost(intent, token, took=0.05)
+    drill.final(intent, "payment_pending")
+    drill.order_row(intent, "payment_pending")
+    drill.order_history(intent, "created", "reserved", "payment_pending")
+    assert accused(drill) == {"I-15"}
+
+
 # -- cancel_races_pay
 
 
