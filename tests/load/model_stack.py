@@ -147,6 +147,8 @@ class ModelStack:
         name = wish.get("refund_ref")
         if name is not None and (order["id"], name) in self.refunds:
             return (200, self._view(order)), True
+        if wish["amount"] % STEPS.get(order["currency"], 1):
+            return self._no(422, "amount_invalid")[:2], False
         if order["status"] not in ("paid", "refunded") or order["back"] + wish["amount"] > order["total"]:
             return self._no(409, "state_conflict")[:2], False
         order["back"] += wish["amount"]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paydrill.errors import UsageError
-from paydrill.load.prices import Line, half_up, quote, thirds
+from paydrill.load.prices import STEPS, Line, half_up, in_steps, quote, thirds
 from paydrill.load.products import LEAST_CHARGE, Shelves, read_products
 from paydrill.target import Pricing, Promotion
 
@@ -51,10 +51,19 @@ def test_a_half_goes_up_to_a_multiple_of_the_step(numerator, denominator, step):
     assert half_up(numerator, denominator, step) == floor(exact / step + Fraction(1, 2)) * step
 
 
-@given(st.integers(6, 10**9))
-def test_three_parts_are_exact_and_different(amount):
-    parts = thirds(amount)
-    assert sum(parts) == amount and len(set(parts)) == 3 and min(parts) > 0
+@given(st.integers(6, 10**9), st.sampled_from(["EUR", "KWD"]))
+def test_three_parts_are_exact_and_different_and_can_be_paid(units, currency):
+    step = STEPS.get(currency, 1)
+    parts = thirds(units * step, currency)
+    assert sum(parts) == units * step and len(set(parts)) == 3 and min(parts) > 0
+    assert all(part % step == 0 for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "expected"), [(1999, "EUR", 1999), (1999, "KWD", 1990), (3, "KWD", 10)]
+)
+def test_what_is_given_back_can_be_paid(amount, currency, expected):
+    assert in_steps(amount, currency) == expected
 
 
 SHOP = (

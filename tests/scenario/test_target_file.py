@@ -166,10 +166,10 @@ def test_extends_overlays_services_and_settings_key_by_key(folder):
         ("name: small\ntitle: Less\nextends: two\n", "3:10: extends: unknown topology to extend 'two': expected one of one"),
         ("name: small\ntitle: Less\nextends: one\nservices: {wbe: 1}\n", "4:12: services.wbe: the target has no service 'wbe' (did you mean web?)"),
         ("name: small\ntitle: L\nextends: one\nedges: [lb -> wbe]\n", "4:9: edges[0]: unknown end of an edge 'wbe' (did you mean web?)"),
-        ("name: small\ntitle: L\nextends: one\nedges: [lb web]\n", "4:9: edges[0]: 'lb web' is not an edge (did you mean lb -> psp?)"),
+        ("name: small\ntitle: L\nextends: one\nedges: [lb web]\n", "4:9: edges[0]: 'lb web' is not an edge (did you mean lb -> psp2?)"),
         ("name: small\ntitle: L\nextends: one\nedges: [lb -> web, lb -> web]\n", "4:20: edges[1]: the edge lb-1->web-1 stands here twice (did you mean to keep only one of them?)"),
         ("name: smal\ntitle: L\nextends: one\n", "1:7: name: 'smal' is not the name of its folder (did you mean small?)"),
-        ("name: small\ntitle: L\nextends: one\nservices: {web: 0}\nedges: [lb -> web]\n", "5:9: edges[0]: unknown end of an edge 'web': expected one of client, db, lb, psp"),
+        ("name: small\ntitle: L\nextends: one\nservices: {web: 0}\nedges: [lb -> web]\n", "5:9: edges[0]: unknown end of an edge 'web': expected one of client, db, lb, psp, psp2"),
     ],
 )  # fmt: skip
 def test_a_mistake_of_a_topology_has_its_place(folder, text, line):

@@ -61,7 +61,14 @@ def half_up(numerator: int, denominator: int, step: int = 1) -> int:
     return (2 * numerator + wide) // (2 * wide) * step
 
 
-def thirds(amount: int) -> tuple[int, int, int]:
-    """Three parts that sum up exactly, the last being the rest; different from each other from 6 on."""
-    part = amount // 3
-    return part - 1, part, amount - 2 * part + 1
+def in_steps(amount: int, currency: str) -> int:
+    """The most that can be paid of it: down to a multiple of the currency's step, and at least one step."""
+    step = STEPS.get(currency, 1)
+    return max(step, amount // step * step)
+
+
+def thirds(amount: int, currency: str) -> tuple[int, int, int]:
+    """Three parts that sum up exactly, the last being the rest; all different from six steps on."""
+    step = STEPS.get(currency, 1)
+    part = amount // step // 3
+    return (part - 1) * step, part * step, amount - (2 * part - 1) * step

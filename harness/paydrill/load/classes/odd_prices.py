@@ -34,7 +34,7 @@ class OddPrices(Traffic):
         outcome = shopper.pay()
         if outcome != "ok" or not shopper.is_paid(shopper.read()):
             return Ended(outcome, False, int(agreed))
-        granted = shopper.refund(thirds(shopper.intent.amount)[0]).outcome == "ok"
+        granted = shopper.refund(thirds(shopper.intent.amount, shopper.intent.currency)[0]).outcome == "ok"
         return Ended(outcome, agreed and granted, int(agreed))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paydrill.load.prices import in_steps
 from paydrill.load.traffic import Ended, Traffic
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class OperatorRefundAgain(Traffic):
             return Ended(outcome, False)
         operators = shopper.shop.operators
         operator = operators[shopper.intent.arrival % len(operators)]
-        amount, name = max(1, shopper.intent.amount // 3), f"{shopper.intent.client_ref}-refund"
+        amount = in_steps(shopper.intent.amount // 3, shopper.intent.currency)
+        name = f"{shopper.intent.client_ref}-refund"
         first = shopper.operator_refund(amount, name, 1, operator).outcome
         again = shopper.operator_refund(amount, name, 2, operator).outcome
         return Ended(outcome, (first, again) == ("ok", "ok"), int(again == "ok"))

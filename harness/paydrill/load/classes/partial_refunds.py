@@ -25,7 +25,7 @@ class PartialRefunds(Traffic):
         outcome = shopper.pay()
         if outcome != "ok" or not shopper.is_paid(shopper.read()):
             return Ended(outcome, False)
-        parts = thirds(shopper.intent.amount)
+        parts = thirds(shopper.intent.amount, shopper.intent.currency)
         granted = [shopper.refund(amount, part).outcome for part, amount in enumerate(parts, start=1)]
         complete = granted == ["ok"] * len(parts)
         if not shopper.has_left:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paydrill.load.prices import in_steps
 from paydrill.load.traffic import Ended, Traffic
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ class Refund(Traffic):
         outcome = shopper.pay()
         if outcome != "ok" or not shopper.is_paid(shopper.read()):
             return Ended(outcome, False)
-        granted = shopper.refund(self.amount(shopper.intent.amount, shopper.intent.dice)).outcome == "ok"
+        amount = self.amount(shopper.intent.amount, shopper.intent.dice)
+        granted = shopper.refund(in_steps(amount, shopper.intent.currency)).outcome == "ok"
         if not shopper.has_left:
             shopper.read()
         return Ended(outcome, granted, int(granted))

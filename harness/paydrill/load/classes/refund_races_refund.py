@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paydrill.load.prices import in_steps
 from paydrill.load.traffic import Ended, Traffic
 
 if TYPE_CHECKING:
@@ -27,10 +28,13 @@ class RefundRacesRefund(Traffic):
         outcome = shopper.pay()
         if outcome != "ok" or not shopper.is_paid(shopper.read()):
             return Ended(outcome, False)
-        paid = shopper.intent.amount
+        first_part, second_part = (
+            in_steps(shopper.intent.amount * percent // 100, shopper.intent.currency)
+            for percent in (FIRST_PERCENT, SECOND_PERCENT)
+        )
         first, second = shopper.together(
-            lambda: shopper.refund(paid * FIRST_PERCENT // 100, 1).outcome,
-            lambda: shopper.refund(paid * SECOND_PERCENT // 100, 2).outcome,
+            lambda: shopper.refund(first_part, 1).outcome,
+            lambda: shopper.refund(second_part, 2).outcome,
         )
         refused = (first, second).count("fail")
         return Ended(outcome, {first, second} == {"ok", "fail"}, refused)
