@@ -52,9 +52,9 @@ SIDEWAYS = {
     "faults": {"backends", "toxiproxy"},
 }
 
-# The protocol of faults is part of what a scenario is, the PSP's journal is part of the evidence;
-# nothing else of those packages is meant.
-PROTOCOLS = {"paydrill.faults", "paydrill.psp.journal_reader"}
+# The protocol of faults and the words for the PSP's behaviours are part of what a scenario is, the PSP's
+# journal is part of the evidence; nothing else of those packages is meant.
+PROTOCOLS = {"paydrill.faults", "paydrill.psp.rules", "paydrill.psp.journal_reader"}
 ONLY_PROTOCOL = {"paydrill.backends.local", "paydrill.backends.docker", "paydrill.backends.attached"}
 
 

@@ -23,6 +23,7 @@ from paydrill.quiescence import wait_until_settled
 from paydrill.run_folder import LineLog, RunFolder
 from paydrill.run_record import record_stack
 from paydrill.schedule import Finish, Heal, Inject, LoadOver, Passed, Trouble, begin, next_action
+from paydrill.topology import CLIENT, PSP
 from paydrill.toxiproxy.traffic import edge_bytes
 from paydrill.witnesses import Witnesses
 
@@ -81,6 +82,8 @@ class Conductor:
 
     def _load(self, stack: Stack) -> LoadChild:
         target, entrance = stack.setup.target, stack.topology.entrance()
+        edges = stack.topology.edges
+        psp = next((edge for edge in edges if (edge.client, edge.server) == (CLIENT, PSP)), None)
         return LoadChild(
             plan=self.plan.load,
             client=target.client,
@@ -92,6 +95,9 @@ class Conductor:
             log=self.run.logs / "locust.log",
             edge=entrance.name,
             caller_secret=stack.setup.secrets.caller_secret,
+            pricing=target.pricing,
+            psp=stack.dial(psp) if psp else None,
+            psp_edge=psp.name if psp else None,
             ca_file=stack.setup.ca_of(stack.topology.node(entrance.server)),
             # Only a stack of somebody else's remembers the carts of earlier drills.
             series=sha256(stack.setup.run_id.encode()).hexdigest()[:8] if target.attached else "",

@@ -70,6 +70,9 @@ def _run_one(
 ) -> Verdict:
     run_id, run = _new_folder(request, backend, out)
     progress(f"drill {request.scenario.name} on {request.topology.name}, seed {request.seed}: {run.path}")
+    if request.plan.load.left_out:
+        names = ", ".join(request.plan.load.left_out)
+        progress(f"left out of the load, because {request.target.name} does not offer it: {names}")
     with _source_of(request) as source, _stop_signals() as stops:
         setup = _setup(request, run_id, run, source)
         with LineLog(run.timeline) as timeline:

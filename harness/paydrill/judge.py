@@ -17,18 +17,28 @@ from paydrill.errors import UsageError
 from paydrill.evidence.psp_journals import read_journals
 from paydrill.guards import codes, run_guards
 from paydrill.guards.counting import ops_during
-from paydrill.guards.facts import FaultFact, RunFacts
+from paydrill.guards.facts import FaultFact, IntentFact, RunFacts
 from paydrill.guards.host_fit import doubt_late_invariants, doubt_late_slos, host_problems
 from paydrill.guards.merge import merge
 from paydrill.guards.read_facts import read_facts
 from paydrill.guards.read_folded import read_folded
+from paydrill.load import classes
 from paydrill.psp.journal_reader import Journal
 from paydrill.recovery import measure_recovery
 from paydrill.report.model import build_report
 from paydrill.report.outputs import render_files
 from paydrill.run_folder import RunFolder
 from paydrill.slo import judge_slos
-from paydrill.verdict import FaultResult, InvariantResult, LoadResult, Reason, Recovery, SloResult, Verdict
+from paydrill.verdict import (
+    ClassResult,
+    FaultResult,
+    InvariantResult,
+    LoadResult,
+    Reason,
+    Recovery,
+    SloResult,
+    Verdict,
+)
 from paydrill.verdict_file import read_verdict, to_bytes, write_atomic
 
 WALL_LIMIT_S = 120.0
@@ -175,6 +185,27 @@ def _load_result(facts: RunFacts) -> LoadResult:
         dropped=outcomes.count("dropped"),
         during_faults=len(during),
         ops=len(facts.history.ops),
+        classes=_class_results(facts),
+        left_out=facts.info.left_out,
+    )
+
+
+def _class_results(facts: RunFacts) -> tuple[ClassResult, ...]:
+    """Each traffic class that came, by name. A class that this version does not know has no signature."""
+    words = {name: traffic.signature for name, traffic in classes.known().items()}
+    by_class: dict[str, list[IntentFact]] = {}
+    for intent in facts.history.intents:
+        if not intent.second:
+            by_class.setdefault(intent.cls, []).append(intent)
+    return tuple(
+        ClassResult(
+            name=name,
+            arrivals=len(arrivals),
+            as_declared=sum(one.as_declared for one in arrivals),
+            signature=words.get(name, ""),
+            signatures=sum(one.signature for one in arrivals),
+        )
+        for name, arrivals in sorted(by_class.items())
     )
 
 
@@ -184,4 +215,7 @@ def _warnings(facts: RunFacts) -> tuple[str, ...]:
     restarts = tuple(
         f"{node} restarted although the plan did not ask for it" for node in facts.timeline.restarts
     )
-    return (*facts.info.warnings, *(weak if isolation == "weak" else ()), *restarts)
+    left_out = tuple(
+        f"the traffic class {name} was left out: the target does not offer it" for name in facts.info.left_out
+    )
+    return (*facts.info.warnings, *left_out, *(weak if isolation == "weak" else ()), *restarts)

@@ -14,6 +14,7 @@ from typing import Literal
 
 Runtime = Literal["python", "nginx", "postgres", "psp", "attached"]
 Outcome = Literal["ok", "fail", "info"]
+Party = Literal["target", "psp"]
 DECIMAL = "decimal"
 """How an answer's amount is written where it is not in minor units: `amount: total | decimal`."""
 
@@ -87,8 +88,9 @@ class OutcomeRule:
 class Request:
     """One client operation: templates over the intent's fields, and where the answer's facts stand.
 
-    answer: fact name (order_ref, state, amount, currency, version) -> dotted path in the JSON body;
+    answer: fact name (order_ref, state, amount, currency, version, …) -> dotted path in the JSON body;
             that of an amount may end with `| decimal`
+    at:     who is asked: the target, or the PSP over the topology's edge `client->psp`
     """
 
     kind: str
@@ -98,6 +100,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     answer: Mapping[str, str] = field(default_factory=dict)
     strong: bool = True
+    at: Party = "target"
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,26 @@ class Client:
     paid_states: tuple[str, ...] = ()
     retry_codes: tuple[str, ...] = ()
     failed_states: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """`percent` off each line, or off the lines of `skus` where it names some."""
+
+    code: str
+    percent: int
+    skus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """How the target says that it prices: what the harness reckons every total from.
+
+    tax_bp: tax contained in a price, hundredths of a percent, by currency; none where it is not named
+    """
+
+    promotions: tuple[Promotion, ...] = ()
+    tax_bp: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -170,4 +193,5 @@ class Target:
     requirements: str | None = None
     state_classes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     catalogue: tuple[Mapping[str, object], ...] = ()
+    pricing: Pricing = field(default_factory=Pricing)
     attached: Attached | None = None

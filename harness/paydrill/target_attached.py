@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from paydrill.target import Attached, Health, Secret, Service
+from paydrill.topology import INSTRUMENTS
 from paydrill.yaml_fields import Field, Section
 from paydrill.yaml_source import YamlMap, shown
 
@@ -67,6 +68,8 @@ def _service(field: Field | None) -> str:
     name = field.name() if field else SERVICE
     if field and name and not _SERVICE_NAME.fullmatch(name):
         field.wrong(f"{shown(name)} is not a service name: a-z and 0-9, a letter first")
+    elif field and name in INSTRUMENTS:
+        field.wrong(f"`{name}` belongs to the harness")
     return name or SERVICE
 
 

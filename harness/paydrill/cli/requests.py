@@ -69,12 +69,15 @@ def _requests(path: Path, asked: Asked, loaded: _Loaded) -> list[DrillRequest]:
         return []
     _check_reach(target, topology, asked.owned)
     mutant = _mutant(target, asked.mutant)
+    from paydrill.load.offers import left_out  # the load is a quarter of a second, and only drills need it
+
+    lacking = left_out(scenario.load.mix, target, topology)
     return [
         DrillRequest(
             scenario=scenario,
             target=target,
             topology=topology,
-            plan=make_plan(scenario, topology, target, seed),
+            plan=make_plan(scenario, topology, target, seed, tuple(lacking)),
             seed=seed,
             backend=asked.backend,
             mutant=mutant,

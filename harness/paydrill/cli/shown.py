@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from paydrill import library
+from paydrill.cli.psp_words import psp_words
 from paydrill.errors import UsageError
 from paydrill.scenario import Scenario
 from paydrill.topology import Topology
@@ -70,8 +71,8 @@ def _scenario_lines(scenario: Scenario) -> Iterable[str]:
         yield f"  {span}: {step.fault.name} ({fields}): {step.fault.summary}"
     if not scenario.timeline:
         yield "  nothing is broken on purpose"
-    for behaviour, share in scenario.psp.items():
-        yield f"  PSP: {behaviour} for {share:g} of the operations"
+    for name, value in scenario.psp.items():
+        yield f"  PSP: {psp_words(name, value)}"
     expect = scenario.expect
     yield f"  expects: {'all invariants' if expect.invariants is None else ', '.join(expect.invariants)}"
     for measure, bound in expect.slo.items():

@@ -25,7 +25,7 @@ Whether a table was *given* stands in `reading`, never in whether it has rows: a
 `readings/<table>-<snap>.ndjson` is written by the collector (`paydrill.evidence.recorder.write_reading`). Its first line is `{"reading": {"table", "source", "snap", "t_from_ns", "t_to_ns", "complete", "error"}}`, then one row a line as it was read, with the columns below. `class`, `intent`, `read_ns` and `row_hash` are added by the fold; `client_ref` should be there for orders. `deliveries.jsonl`, where there is one, holds rows of `delivery`.
 
 ## Classes of states
-`state_classes` of a target maps each kind's states to `open`, `paid`, `failed`, `cancelled`, `refunded` or `review` (waiting for people: not settled either). A state that is not mapped makes whatever depends on it undecided. An order that never left the state in which its creation was answered, and for which nothing was accepted or moved, is abandoned, not open.
+`state_classes` of a target maps each kind's states to `open`, `paid`, `failed`, `cancelled`, `refunded` or `review` (waiting for people: not settled either). A state that is not mapped makes whatever depends on it undecided. An order for which nothing was accepted or moved is abandoned, not open, in the state in which it was created: the one that the answer named, or the first of its history.
 """
 
 

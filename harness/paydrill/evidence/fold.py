@@ -56,7 +56,7 @@ def _all_parts(run: RunFolder, journals: Mapping[str, Journal]) -> list[Part]:
     return [
         *history,
         *parts_from_timeline(run.timeline),
-        *parts_from_psps(journals, info.psps, _timeline_lines(run)),
+        *parts_from_psps(journals, info.psps, _timeline_lines(run), by_table.get("intent_token", ())),
         *parts_from_deliveries(run.deliveries, index),
         *parts_from_readings(run.readings, info, index),
     ]

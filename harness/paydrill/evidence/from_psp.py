@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from paydrill.evidence.json_lines import JsonObject, span
 from paydrill.evidence.parts import Part, Reading
+from paydrill.evidence.saved_cards import SavedCards, saved_token
 from paydrill.evidence.schema import tables
 from paydrill.evidence.typed_rows import TypedRows, capitals
 from paydrill.psp.journal_reader import (
@@ -25,15 +26,21 @@ NOTHING = Journal((), (), (), (), (), 0, "", False, "there is no journal", False
 
 
 def parts_from_psps(
-    journals: Mapping[str, Journal], expected: Iterable[str], timeline: Iterable[JsonObject]
+    journals: Mapping[str, Journal],
+    expected: Iterable[str],
+    timeline: Iterable[JsonObject],
+    tokens: Iterable[Mapping[str, object]] = (),
 ) -> list[Part]:
     """Parts for psp_effect, psp_request and webhook of each PSP; none when no PSP has a journal.
 
     `journals` are those of `read_journals`; a PSP that is `expected`, or that was frozen, has one.
+    tokens: rows of `intent_token`, which say whose the charges of saved cards are
     """
     freezes = {_of(line): line for line in timeline if line.get("kind") == "psp_freeze"}
     names = [psp for psp in PSPS if psp in {*journals, *expected, *freezes}] if journals else []
-    return [part for name in names for part in _parts(name, journals.get(name), freezes.get(name))]
+    cards = SavedCards.of(one for row in tokens if (one := saved_token(row)))
+    cards.read(journals.values())
+    return [part for name in names for part in _parts(name, journals.get(name), freezes.get(name), cards)]
 
 
 def _of(freeze: JsonObject) -> str:
@@ -42,14 +49,14 @@ def _of(freeze: JsonObject) -> str:
     return name if isinstance(name, str) else PSP
 
 
-def _parts(psp: str, journal: Journal | None, freeze: JsonObject | None) -> list[Part]:
+def _parts(psp: str, journal: Journal | None, freeze: JsonObject | None, cards: SavedCards) -> list[Part]:
     whole = journal or NOTHING
     trouble = whole.why or _not_frozen(whole, freeze)
     first_ns, last_ns = _span(whole)
     typed = (
-        _rows("psp_effect", whole.effects),
-        _rows("psp_request", whole.requests),
-        _rows("webhook", whole.webhooks),
+        _rows("psp_effect", whole.effects, cards),
+        _rows("psp_request", whole.requests, cards),
+        _rows("webhook", whole.webhooks, cards),
     )
     return [Part(rows, Reading(rows.table.name, psp, 0, first_ns, last_ns, True, trouble)) for rows in typed]
 
@@ -73,10 +80,13 @@ def _span(journal: Journal) -> tuple[int, int]:
     return span([*starts, *freezes, *(effect.t_ns for effect in journal.effects[-1:])])
 
 
-def _rows(table: str, found: Iterable[PspEffectRow | PspRequestRow | WebhookRow]) -> TypedRows:
+def _rows(
+    table: str, found: Iterable[PspEffectRow | PspRequestRow | WebhookRow], cards: SavedCards
+) -> TypedRows:
     rows = TypedRows(tables()[table])
     names = [column.name for column in rows.table.columns]
     for row in found:
-        values: Mapping[str, object] = {name: getattr(row, name) for name in names}
+        values: dict[str, object] = {name: getattr(row, name) for name in names}
+        values["token"] = cards.token(row.pi, row.token)
         rows.add({**values, "currency": capitals(values["currency"])} if "currency" in names else values)
     return rows

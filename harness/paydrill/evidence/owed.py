@@ -13,7 +13,8 @@ from typing import Any
 from paydrill.evidence.from_history import parts_from_history
 from paydrill.evidence.psp_journals import read_journals
 from paydrill.evidence.run_info import RunInfo, read_run_info
-from paydrill.psp.journal_reader import PspEffectRow
+from paydrill.evidence.saved_cards import SavedCards, saved_token
+from paydrill.psp.journal_reader import Journal, PspEffectRow
 from paydrill.run_folder import RunFolder
 
 NO_ORDER = "no order"
@@ -37,7 +38,8 @@ def charges_without_order(run: RunFolder, sut_facts: Iterable[Mapping[str, objec
         for row in sut_facts
         if row.get("kind") == "order" and info.class_of("order", row.get("state")) in ("paid", "refunded")
     }
-    kept = _kept(effect for journal in read_journals(run).values() for effect in journal.effects)
+    journals = read_journals(run)
+    kept = _kept((effect for one in journals.values() for effect in one.effects), _cards(history, journals))
     return sum(1 for token in kept if cart_of.get(intent_of.get(token), NO_ORDER) not in paid)
 
 
@@ -60,8 +62,10 @@ def open_as_read(run: RunFolder) -> int:
     """
     history = _history(run, read_run_info(run))
     intent_of = {row["token"]: row["intent"] for row in history.get("intent_token", ())}
-    journals = read_journals(run).values()
-    moved = {intent_of.get(effect.token) for journal in journals for effect in journal.effects}
+    journals = read_journals(run)
+    cards = _cards(history, journals)
+    effects = (effect for journal in journals.values() for effect in journal.effects)
+    moved = {intent_of.get(cards.token(effect.pi, effect.token)) for effect in effects}
     created: dict[int, str] = {}
     for op in history.get("op", ()):
         if op["outcome"] != "ok":
@@ -78,6 +82,13 @@ def open_as_read(run: RunFolder) -> int:
     )
 
 
+def _cards(history: History, journals: Mapping[str, Journal]) -> SavedCards:
+    """Whose the charges of saved cards are."""
+    cards = SavedCards.of(one for row in history.get("intent_token", ()) if (one := saved_token(row)))
+    cards.read(journals.values())
+    return cards
+
+
 def _history(run: RunFolder, info: RunInfo) -> History:
     return {part.reading.table: part.rows.rows for part in parts_from_history(run.histories(), info)}
 
@@ -92,7 +103,7 @@ def _last_looks(history: History) -> Mapping[tuple[int, str], Mapping[str, Any]]
     return looks
 
 
-def _kept(effects: Iterable[PspEffectRow]) -> list[int | None]:
+def _kept(effects: Iterable[PspEffectRow], cards: SavedCards) -> list[int | None]:
     """The token of each object of the PSP that keeps some of a customer's money."""
     money: dict[str, int] = {}
     tokens: dict[str, int | None] = {}
@@ -104,4 +115,4 @@ def _kept(effects: Iterable[PspEffectRow]) -> list[int | None]:
             tokens[effect.pi] = effect.token
         elif effect.kind in ("refund", "chargeback"):
             money[effect.pi] = money.get(effect.pi, 0) - effect.amount
-    return [token for pi, token in tokens.items() if money[pi] > 0]
+    return [cards.token(pi, token) for pi, token in tokens.items() if money[pi] > 0]

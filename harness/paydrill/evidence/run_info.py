@@ -30,7 +30,12 @@ class RunInfo:
         return self.state_classes.get(kind, {}).get(state) if isinstance(state, str) else None
 
     def said_class(self, op_kind: str, said: object) -> str | None:
-        """The class of a state that an answer of the API named: an order's word, else a payment's."""
+        """The class of a state that an answer of the API named: an order's word, else a payment's.
+
+        The answer to a challenge is the PSP's own: it says nothing about the target's states.
+        """
+        if op_kind == "challenge":
+            return None
         kinds = ("order",) if op_kind in ("create", "read", "final") else ("order", "payment")
         found = next((found for kind in kinds if (found := self.class_of(kind, said))), None)
         return "paid" if found is None and self._may_be_paid(said) else found

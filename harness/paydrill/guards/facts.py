@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from paydrill.evidence.saved_cards import SavedToken
 from paydrill.scenario import Expect
 from paydrill.target import Timing
 from paydrill.verdict import InvariantResult, SloResult
@@ -17,7 +18,7 @@ from paydrill.verdict import InvariantResult, SloResult
 WRITES = frozenset({"create", "pay", "cancel", "refund"})
 FOR_EVER = 1 << 62
 NO_CHECKOUT = frozenset({"read", "cancel"})
-"""Traffic classes that do not mean to end up paid; all others (also refunds: paid first) are checkouts."""
+"""Traffic classes that do not mean to end up paid, where the history does not say it of each intent."""
 
 
 class OpFact(NamedTuple):
@@ -39,16 +40,23 @@ class OpFact(NamedTuple):
 
 
 class IntentFact(NamedTuple):
-    """One customer's wish. outcome: ok, fail, info or dropped."""
+    """One customer's wish. outcome: ok, fail, info or dropped.
+
+    second: a further wish of an arrival; `as_declared` and `signature` are told of the first one
+    """
 
     intent: int
     cls: str
     due_ns: int
     outcome: str
+    checkout: bool | None = None
+    second: bool = False
+    as_declared: bool = False
+    signature: int = 0
 
     @property
     def is_checkout(self) -> bool:
-        return self.cls not in NO_CHECKOUT
+        return self.cls not in NO_CHECKOUT if self.checkout is None else self.checkout
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,7 @@ class History:
     intents: tuple[IntentFact, ...] = ()
     duplicate_ids: int = 0
     lag_p99_ms: float | None = None
+    saved_tokens: tuple[SavedToken, ...] = ()
 
     @property
     def checkouts(self) -> list[IntentFact]:
@@ -224,6 +233,7 @@ class RunInfo:
     facts_offered: tuple[str, ...] = ()
     psps: tuple[str, ...] = ()
     planned_load_s: float | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from paydrill.evidence.saved_cards import SavedCards
 from paydrill.guards.facts import ReadingFact, RunFacts
 from paydrill.guards.lines import LineCount, boolean, integer, json_lines, json_object, mapping, text
 from paydrill.guards.read_history import read_history
@@ -21,15 +22,16 @@ def read_facts(run: RunFolder, journals: Mapping[str, Journal] | None = None) ->
     """
     meta, plan, scenario = json_object(run.run), json_object(run.plan), read_scenario(run.scenario)
     timeline, faults = read_timeline(run.timeline, plan)
-    info = read_info(run, meta, plan, scenario)
+    info, history = read_info(run, meta, plan, scenario), read_history(run.histories())
+    cards = SavedCards.of(history.saved_tokens)
     return RunFacts(
         info=info,
         expect=read_expect(scenario, meta),
         timing=read_timing(plan, meta),
-        history=read_history(run.histories()),
+        history=history,
         timeline=timeline,
         faults=faults,
-        psps=read_psps(run, info.psps, timeline.freezes, journals),
+        psps=read_psps(run, info.psps, timeline.freezes, journals, cards),
         readings=_readings(run),
     )
 

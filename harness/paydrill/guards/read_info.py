@@ -39,6 +39,7 @@ def read_info(run: RunFolder, meta: Line, plan: Line, scenario: Line) -> RunInfo
         facts_offered=texts(meta, "facts_offered"),
         psps=texts(meta, "psps") or (PSP,),
         planned_load_s=max(ends, default=None),
+        left_out=texts(mapping(plan, "load"), "left_out"),
     )
 
 

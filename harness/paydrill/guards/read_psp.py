@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from paydrill.evidence.psp_journals import read_journals
+from paydrill.evidence.saved_cards import SavedCards
 from paydrill.guards.facts import Capture, Freeze, Psp, PspCall
 from paydrill.psp.journal_reader import Journal, PspEffectRow, PspRequestRow
 from paydrill.run_folder import RunFolder
@@ -16,18 +17,24 @@ def read_psps(
     expected: Collection[str],
     freezes: Mapping[str, Freeze],
     journals: Mapping[str, Journal] | None = None,
+    cards: SavedCards | None = None,
 ) -> tuple[Psp, ...]:
-    """One for each PSP that the run has or should have. `journals`: read already; None reads them now."""
+    """One for each PSP that the run has or should have. `journals`: read already; None reads them now.
+
+    cards: say whose the charges of saved cards are
+    """
     if journals is None:
         try:
             journals = read_journals(run)
         except OSError:
             journals = {}
     names = [psp for psp in PSPS if psp in {*expected, *freezes, *journals}]
-    return tuple(_psp(name, journals.get(name), freezes.get(name)) for name in names)
+    cards = cards or SavedCards.of(())
+    cards.read(journals.values())
+    return tuple(_psp(name, journals.get(name), freezes.get(name), cards) for name in names)
 
 
-def _psp(name: str, journal: Journal | None, freeze: Freeze | None) -> Psp:
+def _psp(name: str, journal: Journal | None, freeze: Freeze | None, cards: SavedCards) -> Psp:
     if journal is None:
         return Psp(name, freeze=freeze)
     requests = {request.req: request for request in journal.requests}
@@ -39,22 +46,22 @@ def _psp(name: str, journal: Journal | None, freeze: Freeze | None) -> Psp:
         freeze=freeze,
         freeze_hash=_hash_at(journal, freeze.n) if freeze else None,
         captures=tuple(
-            _capture(effect, requests.get(effect.req))
+            _capture(effect, requests.get(effect.req), cards)
             for effect in journal.effects
             if effect.kind == "capture" and effect.status == "done"
         ),
         calls=tuple(
-            PspCall(request.t_recv_ns, request.op, request.token, request.pi or "")
+            PspCall(request.t_recv_ns, request.op, cards.token(request.pi, request.token), request.pi or "")
             for request in journal.requests
         ),
     )
 
 
-def _capture(effect: PspEffectRow, request: PspRequestRow | None) -> Capture:
+def _capture(effect: PspEffectRow, request: PspRequestRow | None, cards: SavedCards) -> Capture:
     return Capture(
         eff=str(effect.eff),
         t_ns=effect.t_ns,
-        token=effect.token,
+        token=cards.token(effect.pi, effect.token),
         pi=effect.pi,
         answer_ns=request.t_ans_ns if request else None,
         delivered=bool(request and request.delivered),

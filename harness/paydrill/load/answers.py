@@ -20,6 +20,7 @@ CODE_PATHS = ("error.code", "code", "error.type", "error")
 class RawAnswer:
     """What came back: a status with a body, or the transport's error.
 
+    replayed: a header says that this is the kept answer to an earlier request (`Idempotent-Replayed`)
     err: None, or one of timeout, refused (no connection: nothing was sent), reset, eof, garbled, stopped
     """
 
@@ -27,11 +28,15 @@ class RawAnswer:
     body: bytes = b""
     err: str | None = None
     node: str | None = None
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the answer's body said; None where it said nothing of the kind."""
+    """What the answer said; None where it said nothing of the kind.
+
+    challenge: the id of the challenge that the payment waits for
+    """
 
     order_ref: str | None = None
     said: str | None = None
@@ -39,6 +44,8 @@ class Facts:
     currency: str | None = None
     version: int | None = None
     code: str | None = None
+    challenge: str | None = None
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ def judge(raw: RawAnswer, answer: Mapping[str, str], rules: Iterable[OutcomeRule
     A 2xx answer whose declared facts cannot be read is unknown (`unparsable`): nothing was learned.
     """
     parsed, readable = _parse(raw.body)
-    facts = read_facts(parsed, answer)
+    facts = read_facts(parsed, answer, raw.replayed)
     err = raw.err
     succeeded = raw.status is not None and 200 <= raw.status < 300
     lost_reference = kind == "create" and "order_ref" in answer and facts.order_ref is None
@@ -96,7 +103,7 @@ def _parse(body: bytes) -> tuple[Any, bool]:
         return None, False
 
 
-def read_facts(body: Any, answer: Mapping[str, str]) -> Facts:
+def read_facts(body: Any, answer: Mapping[str, str], replayed: bool = False) -> Facts:
     """The declared facts of a parsed body. What has another type than expected is left out."""
     currency = _text(_at(body, answer.get("currency")))
     code = _at(body, answer["code"]) if "code" in answer else _first_text(body, CODE_PATHS)
@@ -107,6 +114,8 @@ def read_facts(body: Any, answer: Mapping[str, str]) -> Facts:
         currency=currency,
         version=_whole(_at(body, answer.get("version"))),
         code=code if isinstance(code, str) else None,
+        challenge=_text(_at(body, answer.get("challenge"))),
+        replayed=replayed,
     )
 
 
