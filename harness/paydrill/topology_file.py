@@ -140,7 +140,8 @@ class _Reader:
         return any(self.target.services[name].runtime == "nginx" for name in counts)
 
     def _edges(self, field: Field, counts: Mapping[str, int]) -> tuple[Edge, ...]:
-        ends = (*counts, *INSTRUMENTS)
+        psps = (name for name in PSPS if name == PSP or name in self.target.services)
+        ends = (*counts, CLIENT, *psps)
         edges: dict[Edge, None] = {}
         for item in field.items():
             text = item.text(limit=200)

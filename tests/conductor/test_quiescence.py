@@ -71,6 +71,13 @@ def test_a_target_that_cannot_be_asked_does_not_hold_up_the_end_for_ever(tmp_pat
     assert seen.in_time
 
 
+def test_what_another_psp_has_still_to_do_is_waited_for(tmp_path):
+    stack = Stack(tmp_path, [(0, 0)])
+    stack.psps["psp2"] = SimpleNamespace(status=lambda: SimpleNamespace(pending=1))
+    seen = wait(stack, tmp_path)
+    assert (seen.psp_pending, seen.in_time) == (1, False)
+
+
 def test_a_stop_ends_it_at_once(tmp_path):
     assert not wait(Stack(tmp_path, [(5, 5)]), tmp_path, stop=True).in_time
 

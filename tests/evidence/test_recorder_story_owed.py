@@ -23,6 +23,7 @@ def test_a_reading_is_a_header_and_the_rows_as_they_were(drill):
             "t_to_ns": 9,
             "complete": False,
             "error": "cut",
+            "rows": 1,
         }
     }
     assert row == {"sku": "tea", "odd": None}

@@ -8,6 +8,7 @@ from paydrill.errors import FileProblems, UsageError
 from paydrill.evidence.schema import tables
 from paydrill.target import FactSource, Health, OutcomeRule, Pricing, Promotion, Timing
 from paydrill.target_file import load_target
+from paydrill.topology import Node
 from paydrill.topology_file import load_topology, topology_names
 
 TARGET = """\
@@ -130,6 +131,8 @@ def test_a_target_is_read_as_it_is_written(folder):
         ("tags: [odd, extra]", "tags: odd", "27:74: catalogue[0].tags: expected a list, got 'odd'"),
         ("percent: 15", "percent: 150", "28:45: pricing.promotions[0].percent: expected a whole number from 1 to 99, got '150' (did you mean 99?)"),
         ("code: B7, ", "", "28:50: pricing.promotions[1].code: the key 'code' is missing"),
+        ("runtime: python", "runtime: psp", "6:18: services.web.runtime: the runtime `psp` belongs to the services `psp` and `psp2`"),
+        ("  db: {runtime: postgres", "  psp2: {runtime: python, port: 1}\n  db: {runtime: postgres", "7:19: services.psp2.runtime: the runtime `psp` belongs to the services `psp` and `psp2` (did you mean psp?)"),
         ("name: shop", "name: shopp", "1:7: name: 'shopp' is not the name of its folder (did you mean shop?)"),
     ],
 )  # fmt: skip
@@ -152,6 +155,26 @@ def test_a_topology_becomes_nodes_and_edges_in_a_fixed_order(folder):
     assert topology.settings == {"pool": 5}
 
 
+def test_a_second_psp_is_there_where_an_edge_names_it_and_a_customer_may_dial_a_psp(folder):
+    path = folder / "topologies" / "small" / "topology.yaml"
+    edges = "edges: [client -> psp, client -> web, web -> psp, web -> psp2, psp2 -> lb]"
+    path.write_text(f"name: small\ntitle: Two\nextends: one\n{edges}\n")
+    declared = TARGET.replace("  db: {", "  psp2: {runtime: psp, port: 12112}\n  db: {")
+    (folder / "target.yaml").write_text(declared)
+    topology = load_topology(load_target(folder), "small")
+    assert [node.name for node in topology.psps] == ["psp", "psp2"]
+    assert topology.nodes[-1] == Node("psp2", "psp2", 0)
+    assert topology.entrance().name == "client->web-1", "a PSP is not where customers come in"
+    assert [edge.name for edge in topology.edges_at("web->psp2")] == ["web-1->psp2", "web-2->psp2"]
+    assert not topology.tls
+
+
+def test_tls_is_a_setting_of_the_topology(folder):
+    path = folder / "topologies" / "small" / "topology.yaml"
+    path.write_text("name: small\ntitle: Safe\nextends: one\nsettings: {tls: true}\n")
+    assert load_topology(load_target(folder), "small").tls
+
+
 def test_extends_overlays_services_and_settings_key_by_key(folder):
     topology = load_topology(load_target(folder), "small")
     assert [node.name for node in topology.nodes] == ["client", "lb-1", "web-1", "db-1", "psp"]
@@ -166,8 +189,11 @@ def test_extends_overlays_services_and_settings_key_by_key(folder):
         ("name: small\ntitle: Less\nextends: two\n", "3:10: extends: unknown topology to extend 'two': expected one of one"),
         ("name: small\ntitle: Less\nextends: one\nservices: {wbe: 1}\n", "4:12: services.wbe: the target has no service 'wbe' (did you mean web?)"),
         ("name: small\ntitle: L\nextends: one\nedges: [lb -> wbe]\n", "4:9: edges[0]: unknown end of an edge 'wbe' (did you mean web?)"),
-        ("name: small\ntitle: L\nextends: one\nedges: [lb web]\n", "4:9: edges[0]: 'lb web' is not an edge (did you mean lb -> psp2?)"),
+        ("name: small\ntitle: L\nextends: one\nedges: [lb -> psp2]\n", "4:9: edges[0]: unknown end of an edge 'psp2' (did you mean psp?)"),
+        ("name: small\ntitle: L\nextends: one\nedges: [lb web]\n", "4:9: edges[0]: 'lb web' is not an edge (did you mean lb -> psp?)"),
         ("name: small\ntitle: L\nextends: one\nedges: [lb -> web, lb -> web]\n", "4:20: edges[1]: the edge lb-1->web-1 stands here twice (did you mean to keep only one of them?)"),
+        ("name: small\ntitle: L\nextends: one\nsettings: {tls: yes}\n", "4:17: settings.tls: expected true or false, got 'yes' (did you mean true?)"),
+        ("name: small\ntitle: L\nextends: one\nservices: {lb: 0}\nedges: [client -> web]\nsettings: {tls: true}\n", "6:17: settings.tls: there is no service with the runtime `nginx` to speak TLS"),
         ("name: smal\ntitle: L\nextends: one\n", "1:7: name: 'smal' is not the name of its folder (did you mean small?)"),
         ("name: small\ntitle: L\nextends: one\nservices: {web: 0}\nedges: [lb -> web]\n", "5:9: edges[0]: unknown end of an edge 'web': expected one of client, db, lb, psp, psp2"),
     ],

@@ -12,6 +12,7 @@ from paydrill.cli.psp_words import psp_words
 from paydrill.errors import UsageError
 from paydrill.scenario import Scenario
 from paydrill.topology import Topology
+from paydrill.topology_picture import picture
 from paydrill.units import format_rate, format_seconds
 from paydrill.yaml_fields import nearest
 
@@ -103,6 +104,7 @@ def _topology(name: str, target: str) -> Shown | None:
 
 def _topology_lines(topology: Topology, target: str) -> Iterable[str]:
     yield f"topology {topology.name} of {target}: {topology.title}"
+    yield from (f"  {line}".rstrip() for line in picture(topology).splitlines())
     yield f"  nodes: {', '.join(node.name for node in topology.nodes)}"
     yield "  edges, each through its own Toxiproxy proxy:"
     yield from (f"    {edge.name}" for edge in topology.edges)
