@@ -6,6 +6,7 @@ import csv
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -47,9 +48,12 @@ def await_that(look: Callable[[], Value], what: str, within_s: float = 15.0) -> 
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind((HOST, 0))
-        return int(sock.getsockname()[1])
+    """Below the range from which the kernel takes ports for connections, so that none takes it meanwhile."""
+    while True:
+        port = random.randint(12_000, 32_000)
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind((HOST, port))
+            return port
 
 
 @dataclass(frozen=True)
