@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from services.payment_metrics import RETRIES_REFUSED
 from services.payment_rows import Payment, Refund
 from services.psp import Psp
 from services.psp_gate import FROZEN, OVERLOADED
@@ -72,6 +73,9 @@ async def _with_retries(
         attempt += 1
         in_time = loop.time() + pause_s + psp.call_s <= deadline
         refused = not outcome.sent and outcome.why in (FROZEN, OVERLOADED)
-        if refused or attempt > psp.retries or not in_time or not psp.retry_budget.spend():
+        if refused or attempt > psp.retries or not in_time:
+            return replace(outcome, sent=sent)
+        if not psp.retry_budget.spend():
+            RETRIES_REFUSED.labels(psp.name).inc()
             return replace(outcome, sent=sent)
         await asyncio.sleep(pause_s)

@@ -10,6 +10,7 @@ from services.ledger import CLEARING, Posting, post
 from services.log import log
 from services.order_states import move_order
 from services.outbox import ORDER_PAID, ORDER_REFUNDED, announce
+from services.payment_metrics import REFUND_MOVES
 from services.payment_rows import OPEN_REFUND, REFUND_COLUMNS, Refund
 from services.payment_states import Cause, Locked, lock_payment
 from services.psp_outcomes import (
@@ -53,6 +54,7 @@ async def settle_refund(tx: Connection, refund_id: str, outcome: RefundOutcome, 
         return refund.state
     psp_id = outcome.psp_id if isinstance(outcome, Refunded | Pending) else None
     await _move_refund(tx, refund.id, refund.state, new, cause, psp_id)
+    REFUND_MOVES.labels(refund.kind, new, cause.name).inc()
     log("refund", refund=refund.id, order=refund.order_id, to=new, cause=cause.name)
     if isinstance(outcome, Refunded) and refund.kind != "release":
         await post(tx, _posting(f"refund:{outcome.psp_id}", refund, paid, cause))
