@@ -171,12 +171,12 @@ class Sweep:
             async with self._db.transaction() as tx:
                 await return_charge(tx, outcome, self._psp.name, ours["order_id"], CAUSE.name)
         elif isinstance(outcome, Authorised):
-            await self._release(intent, outcome)
+            await self._release(intent)
 
     async def _judge_own(self, intent: PspIntent, outcome: ChargeOutcome, ours: Row) -> None:
         came_to_nothing = ours["state"] in CAME_TO_NOTHING
         if came_to_nothing and isinstance(outcome, Authorised):
-            await self._release(intent, outcome)
+            await self._release(intent)
             return
         is_open = ours["state"] in OPEN_PAYMENT
         charged = isinstance(outcome, Captured) and (is_open or came_to_nothing)
@@ -191,9 +191,13 @@ class Sweep:
             async with self._db.transaction() as tx:
                 await take_in_stray(tx, intent, outcome, self._psp.name, CAUSE)
         elif isinstance(outcome, Authorised):
-            await self._release(intent, outcome)
+            await self._release(intent)
 
-    async def _release(self, intent: PspIntent, hold: Authorised) -> None:
+    async def _release(self, intent: PspIntent) -> None:
+        """Let a hold go, if it is one still: our own voiding may have come between the PSP's list and our look."""
+        hold = await self._psp.retrieve(intent.psp_id)
+        if not isinstance(hold, Authorised):
+            return
         async with self._db.transaction() as tx:
             order_id = await tx.fetchval("SELECT id FROM orders WHERE id = $1", intent.order_id)
             await release_hold(tx, hold, self._psp.name, order_id, CAUSE.name)
