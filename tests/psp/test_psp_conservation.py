@@ -13,6 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from paydrill.psp import operations
 from paydrill.psp.change import Change
 from paydrill.psp.form import decode
+from paydrill.psp.how import AS_USUAL, DECLINED, How
 from paydrill.psp.journal import Journal
 from paydrill.psp.journal_reader import read_journal
 from paydrill.psp.ledger import Ledger
@@ -59,7 +60,7 @@ class Shop(RuleBasedStateMachine):
         except Refusal as refusal:
             return refusal.status, refusal.envelope()
         change = Change(self.ledger, 1, 1, req, None)
-        status, body = operations.run(change, request, decline)
+        status, body = operations.run(change, request, How(DECLINED) if decline else AS_USUAL)
         self.write(EffectLine(1, req, tuple(change.effects), change.objects(), None, tuple(change.events)))
         return status, orjson.loads(body)
 

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 import uvloop
@@ -63,10 +64,10 @@ async def _serve(asked: Options) -> int:
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     desk.start()
-    background = []
+    background = [asyncio.create_task(_forever(desk.agenda.run, "the agenda"))]
     if webhooks is not None:
         webhooks.take_up()
-        background.append(asyncio.create_task(_forever(webhooks)))
+        background.append(asyncio.create_task(_forever(webhooks.run, "webhooks")))
     control = await ControlServer(desk, webhooks).listen(asked.control) if asked.control else None
     api = Api(desk, asked.api_key, _broken).server()
     listener = await asyncio.get_running_loop().create_server(api, asked.host, asked.port, backlog=1024)
@@ -120,14 +121,14 @@ def _check_seed(ledger: Ledger, asked: Options) -> None:
         )
 
 
-async def _forever(webhooks: Webhooks) -> None:
+async def _forever(run: Callable[[], Awaitable[None]], what: str) -> None:
     """Webhooks that stop by themselves would look like a target that lost them."""
     try:
-        await webhooks.run()
+        await run()
     except asyncio.CancelledError:
         raise
     except Exception as error:
-        _broken(f"webhooks stopped: {error!r}")
+        _broken(f"{what} stopped: {error!r}")
 
 
 if __name__ == "__main__":

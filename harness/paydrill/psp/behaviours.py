@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from paydrill.errors import UsageError
+from paydrill.psp.terms import LATER
 
 DECLINE = "decline"
 COMMIT_THEN_DROP = "commit_then_drop"
@@ -24,7 +25,7 @@ OPERATION_RULES = (DECLINE, COMMIT_THEN_DROP, COMMIT_THEN_500, SLOW_COMMIT)
 """In this order the first one that is drawn wins."""
 WEBHOOK_RULES = (WEBHOOK_DUPLICATE, WEBHOOK_DELAY)
 SHARES = ("approve", *OPERATION_RULES, *WEBHOOK_RULES)
-DURATIONS = {"slow_commit_s": 2.0, "webhook_delay_s": 2.0}
+DURATIONS = {"slow_commit_s": 2.0, "webhook_delay_s": 2.0, **LATER}
 """How long a behaviour lasts, in seconds, where nothing else is asked for."""
 
 CHARGES = ("create", "confirm")

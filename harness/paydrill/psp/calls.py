@@ -15,7 +15,10 @@ from paydrill.psp.tokens import harness_number
 
 @dataclass(frozen=True)
 class Call:
-    """A request as it was read. `refused` is set where the server already knows that it is none."""
+    """A request as it was read. `refused` is set where the server already knows that it is none.
+
+    `base_url` is where its caller reached the simulator, as far as that is known.
+    """
 
     method: str
     path: str
@@ -24,6 +27,7 @@ class Call:
     t_recv: int
     gone: Callable[[], bool]
     refused: Refusal | None = None
+    base_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Answer:
     stopped_by: str | None = None
     original: int | None = None
     drop: bool = False
+    content_type: str = "application/json"
 
     @property
     def replayed(self) -> bool:

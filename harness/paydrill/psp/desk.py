@@ -14,14 +14,16 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from paydrill.psp import behaviours, operations
+from paydrill.psp import afterwards, behaviours, operations
 from paydrill.psp.admission import Admission
+from paydrill.psp.agenda import Agenda
 from paydrill.psp.behaviours import Behaviours
 from paydrill.psp.calls import Answer, Call, Ticket
 from paydrill.psp.change import Change
 from paydrill.psp.flight import Flight
 from paydrill.psp.form import decode, fingerprint
 from paydrill.psp.holds import AFTER_COMMIT, BEFORE_COMMIT, Holds, Release
+from paydrill.psp.how import AS_USUAL, DECLINED, How
 from paydrill.psp.journal import Journal
 from paydrill.psp.ledger import Ledger
 from paydrill.psp.lines import (
@@ -30,6 +32,7 @@ from paydrill.psp.lines import (
     EffectLine,
     FreezeLine,
     HoldLine,
+    LaterLine,
     Line,
     ReleasedLine,
     ResumeLine,
@@ -38,6 +41,7 @@ from paydrill.psp.lines import (
 from paydrill.psp.refusals import Refusal, server_error
 from paydrill.psp.routes import match
 from paydrill.psp.state import Event, KeyRecord
+from paydrill.psp.terms import Terms
 from paydrill.psp.tokens import harness_number
 
 _SERVER_ERROR = orjson.dumps(server_error().envelope())
@@ -68,6 +72,12 @@ class Desk:
     _last_effect_n: int = 0
     _thawed: asyncio.Event = field(default_factory=asyncio.Event)
     _resumed: set[asyncio.Task[None]] = field(default_factory=set)
+    agenda: Agenda = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.agenda = Agenda(
+            self.ledger, self._carry_out, self._not_frozen, lambda pi: pi in self.admission.locks
+        )
 
     def start(self) -> None:
         """After the rebuild: take up the slow commits that a crash left behind."""
@@ -79,6 +89,7 @@ class Desk:
             task = asyncio.create_task(self._finish_scheduled(ticket, line))
             self._resumed.add(task)
             task.add_done_callback(self._resumed.discard)
+        self.agenda.take_up()
 
     @property
     def behaviours(self) -> Behaviours:
@@ -152,8 +163,9 @@ class Desk:
         call = ticket.call
         if ticket.waited or ticket.request is None:
             ticket.request = operations.parse(self.ledger, ticket.route, decode(call.text))
-        change = Change(self.ledger, self.behaviours.seed, int(self.wall_s()), ticket.req, call.idem_key)
-        status, body = operations.run(change, ticket.request, ticket.decision == behaviours.DECLINE)
+        change = self._change(ticket.req, call.idem_key, call.base_url)
+        how = How(DECLINED) if ticket.decision == behaviours.DECLINE else AS_USUAL
+        status, body = operations.run(change, ticket.request, how)
         if ticket.decision == behaviours.COMMIT_THEN_500:
             status, body = 500, _SERVER_ERROR
         # orjson's results keep kilobytes when stored: copy what is kept.
@@ -171,10 +183,44 @@ class Desk:
             record,
             tuple(change.events),
         )
-        self._last_effect_n = self.write(line)
+        self._write_effect(change, line)
         kinds = tuple(effect.kind for effect in line.effects)
         pi = line.objects.intents[0].id if line.objects.intents else None
         return _Committed(self._last_effect_n, status, body, kinds, pi, line.events)
+
+    def _change(self, req: int | None, idem_key: str | None, base_url: str) -> Change:
+        terms = Terms.of(self.behaviours.seconds)
+        created = int(self.wall_s())
+        return Change(self.ledger, self.behaviours.seed, created, req, idem_key, terms, base_url)
+
+    def _write_effect(self, change: Change, line: EffectLine) -> None:
+        """What is to come later goes directly before the line that causes it."""
+        scheduled = change.later_lines(line.t, line.req)
+        for later in scheduled:
+            self.write(later)
+        self._last_effect_n = self.write(line)
+        self.agenda.add(scheduled)
+
+    async def _carry_out(self, item: LaterLine) -> None:
+        """Do by itself what was scheduled. One request in flight more, under a number that none has."""
+        self.flight.enter(-item.item)
+        try:
+            change = self._change(None, None, "")
+            afterwards.carry_out(change, item)
+            line = EffectLine(
+                time.monotonic_ns(),
+                item.req,
+                tuple(change.effects),
+                change.objects(),
+                None,
+                tuple(change.events),
+                item.item,
+            )
+            self._write_effect(change, line)
+            await self.journal.durable(self._last_effect_n)
+            self.tell_webhooks(line.events)
+        finally:
+            self.flight.leave(-item.item)
 
     # -- waiting ---------------------------------------------------------------------------------
 

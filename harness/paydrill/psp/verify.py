@@ -31,12 +31,27 @@ class Verified:
         return not self.problems
 
 
+_REFUND_STEPS = {
+    (None, "pending"),
+    (None, "done"),
+    ("pending", "done"),
+    ("pending", "failed"),
+    ("done", "failed"),
+}
+"""A refund is pending and then done or failed, or done at once and perhaps failed later."""
+
+
 @dataclass
 class _Account:
-    """Sums of one PaymentIntent's effects, in minor units."""
+    """Sums of one PaymentIntent's effects that are done, in minor units.
+
+    `refund` holds refunds from their first effect on, also pending ones, until they fail.
+    """
 
     currency: str = ""
     sums: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    refunds: dict[str, str] = field(default_factory=dict)
+    """The last status of each refund, by its id."""
 
 
 @dataclass
@@ -48,6 +63,8 @@ class _Books:
     keys: dict[str, int] = field(default_factory=dict)
     requests: set[int] = field(default_factory=set)
     executed: set[int] = field(default_factory=set)
+    announced: dict[int, int] = field(default_factory=dict)
+    scheduled: set[int] = field(default_factory=set)
     effects: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -56,16 +73,25 @@ class _Books:
             if row["req"] in self.requests:
                 self.problems.append(f"line {row['n']}: request {row['req']} is there twice")
             self.requests.add(row["req"])
-        elif row["kind"] == "effect":
+        if row["kind"] == "later":
+            self.announced[row["item"]] = row["req"]
+            return
+        announced, self.announced = self.announced, {}
+        if row["kind"] == "effect":
             self._effect(row)
+            # Only with the effect line directly after it has anything been scheduled.
+            self.scheduled.update(item for item, req in announced.items() if req == row["req"])
 
     def _effect(self, row: Mapping[str, Any]) -> None:
-        n, req = row["n"], row["req"]
+        n, req, item = row["n"], row["req"], row.get("item")
         if req not in self.requests:
             self.problems.append(f"line {n}: effects of request {req}, which was never received")
-        if req in self.executed:
+        if item is not None and item not in self.scheduled:
+            self.problems.append(f"line {n}: item {item} was not scheduled, or was carried out before")
+        if item is None and req in self.executed:
             self.problems.append(f"line {n}: request {req} was executed twice")
         self.executed.add(req)
+        self.scheduled.discard(item)
         key = row["idem"]["key"] if row["idem"] else None
         if key is not None and key in self.keys:
             self.problems.append(f"line {n}: idempotency key {key!r} was executed twice")
@@ -87,21 +113,36 @@ class _Books:
         account = self.accounts.setdefault(effect["pi"], _Account(effect["currency"]))
         if account.currency != effect["currency"]:
             self.problems.append(f"line {n}: {effect['pi']} in {account.currency} and {effect['currency']}")
-        account.sums[effect["kind"]] += effect["amount"]
+        if effect["kind"] == "refund":
+            self._post_refund(n, account, effect)
+        elif effect["status"] == "done":
+            account.sums[effect["kind"]] += effect["amount"]
+
+    def _post_refund(self, n: int, account: _Account, effect: Mapping[str, Any]) -> None:
+        # Older journals do not say of which refund: they had none but done ones.
+        refund = effect.get("of") or f"eff{effect['eff']}"
+        before, now = account.refunds.get(refund), effect["status"]
+        if (before, now) not in _REFUND_STEPS:
+            self.problems.append(f"line {n}: {refund} is {now} after {before or 'nothing'}")
+        account.refunds[refund] = now
+        if before is None:
+            account.sums["refund"] += effect["amount"]
+        elif now == "failed":
+            account.sums["refund"] -= effect["amount"]
 
     def close(self) -> None:
         """Compare the sums with each other and with the objects."""
         for pi, account in self.accounts.items():
             sums = account.sums
-            if sums["capture"] + sums["release"] > sums["auth"]:
-                self._unequal(
-                    pi, "captured + released", sums["capture"] + sums["release"], "held", sums["auth"]
-                )
-            if sums["refund"] > sums["capture"]:
-                self._unequal(pi, "refunded", sums["refund"], "captured", sums["capture"])
+            gone = sums["capture"] + sums["release"] + sums["expire"]
+            if gone > sums["auth"]:
+                self._unequal(pi, "captured + released + expired", gone, "held", sums["auth"])
+            back = sums["refund"] + sums["chargeback"]
+            if back > sums["capture"]:
+                self._unequal(pi, "refunded + charged back", back, "captured", sums["capture"])
         for pi, intent in self.intents.items():
             sums = self.accounts[pi].sums if pi in self.accounts else defaultdict(int)
-            held = sums["auth"] - sums["capture"] - sums["release"]
+            held = sums["auth"] - sums["capture"] - sums["release"] - sums["expire"]
             self._equal(pi, "amount_received", intent["received"], "captured", sums["capture"])
             self._equal(pi, "amount_capturable", intent["capturable"], "still held", held)
         self._charges()
@@ -112,13 +153,16 @@ class _Books:
             by_intent[charge["intent"]].append(charge)
         refunds: defaultdict[str, int] = defaultdict(int)
         for refund in self.refunds.values():
-            refunds[refund["intent"]] += refund["amount"]
+            if refund["status"] != "failed":
+                refunds[refund["intent"]] += refund["amount"]
         for pi, account in self.accounts.items():
             captured = sum(charge["captured"] for charge in by_intent[pi])
             refunded = sum(charge["refunded"] for charge in by_intent[pi])
+            disputed = sum(charge.get("disputed", 0) for charge in by_intent[pi])
             self._equal(pi, "its charges' amount_captured", captured, "captured", account.sums["capture"])
             self._equal(pi, "its charges' amount_refunded", refunded, "refunded", account.sums["refund"])
             self._equal(pi, "its refunds", refunds[pi], "refunded", account.sums["refund"])
+            self._equal(pi, "its charges' disputes", disputed, "charged back", account.sums["chargeback"])
 
     def _equal(self, pi: str, what: str, is_: int, other: str, should: int) -> None:
         if is_ != should:

@@ -5,4 +5,4 @@ SELECT 'payment', p.id, p.order_id, o.client_ref, p.state, p.amount, p.currency,
 FROM payments p JOIN orders o ON o.id = p.order_id
 UNION ALL
 SELECT 'refund', r.id, r.order_id, o.client_ref, r.state, r.amount, r.currency, r.version
-FROM refunds r LEFT JOIN orders o ON o.id = r.order_id
+FROM refunds r LEFT JOIN orders o ON o.id = r.order_id WHERE r.kind <> 'release'

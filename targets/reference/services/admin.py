@@ -102,7 +102,8 @@ async def decision_answer(tx: Connection, decision: Decision) -> Answer:
     done = CAPTURED if decision.what == "capture" else ("voided", "expired")
     if payment["state"] in done:
         return Answer.of(200, view)
-    if payment["state"] in (*CAPTURED, "voided", "expired", "failed", "declined"):
+    other = "voiding" if decision.what == "capture" else "capturing"
+    if payment["state"] in (*CAPTURED, other, "voided", "expired", "failed", "declined"):
         error = {"code": "state_conflict", "message": f"the payment is {payment['state']}"}
         return Answer.of(409, {**view, "error": error})
     return Answer.of(202, view)

@@ -61,13 +61,24 @@ async def once_in_phases(
     proceed: Callable[[str], Awaitable[Step]],
     finish: Callable[[Connection, str, Step], Awaitable[Answer]],
 ) -> Answer:
-    """Claim and intent in one transaction, `proceed` outside of any, the result in a second one."""
+    """Claim and intent in one transaction, `proceed` outside of any, the result in a second one.
+
+    A Refusal of `finish` says that in the end nothing was done: the key is free again.
+    """
     begun = await _begin(db, scope, lease_s, begin)
     if isinstance(begun, Answer):
         return begun
     step = await proceed(begun.resource)
-    async with db.transaction() as tx:
-        return await _keep(tx, scope, await finish(tx, begun.resource, step))
+    try:
+        async with db.transaction() as tx:
+            return await _keep(tx, scope, await finish(tx, begun.resource, step))
+    except Refusal:
+        async with db.connection() as connection:
+            await connection.execute(
+                "DELETE FROM idempotency WHERE caller = $1 AND route = $2 AND key = $3 AND state = 'in_progress'",
+                scope.caller, scope.route, scope.key,
+            )  # fmt: skip
+        raise
 
 
 async def _begin(db: Database, scope: Scope, lease_s: float, begin: Begin) -> Answer | Begun:

@@ -74,7 +74,10 @@ async def begin_attempt(tx: Connection, customer: str, order_id: str, wish: PayO
 
 
 async def attempt_answer(tx: Connection, attempt: Attempt) -> Answer:
-    """What the customer is told: 200, 402 and 400 only on what the PSP is known to have done, else 202."""
+    """What the customer is told: 200, 402 and 400 only on what the PSP is known to have done, else 202.
+
+    Raises Refusal 503 where the attempt has ended before the PSP was asked.
+    """
     payment = await tx.fetchrow(
         "SELECT state, decline_code, psp_id FROM payments WHERE order_id = $1 AND attempt = $2",
         attempt.order_id, attempt.number,
@@ -91,6 +94,8 @@ async def attempt_answer(tx: Connection, attempt: Attempt) -> Answer:
             "reason": payment["decline_code"],
         }
         return Answer.of(402, {**view, "error": error})
+    if payment["state"] == "failed" and payment["decline_code"] == "overloaded":
+        raise Refusal(503, "overloaded", "no payment can be made now; nothing was done", retry_after_s=1)
     if payment["state"] in NOT_CHARGED:
         error = {
             "code": "payment_refused",

@@ -67,7 +67,7 @@ async def _write_down(tx: Connection, order_id: str, currency: str, wish: Refund
     payment = await tx.fetchrow(
         """SELECT p.id, p.psp_id, p.amount, count(r.id) AS refunds,
                   coalesce(sum(r.amount) FILTER (WHERE r.state <> 'failed'), 0)::bigint AS asked
-           FROM payments p LEFT JOIN refunds r ON r.payment_id = p.id AND r.kind = 'customer'
+           FROM payments p LEFT JOIN refunds r ON r.payment_id = p.id
            WHERE p.order_id = $1 AND p.state IN ('captured', 'partially_refunded') GROUP BY p.id""",
         order_id,
     )

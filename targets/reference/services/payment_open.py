@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
 from pydantic import Field
 
 from services.answers import state_conflict
 from services.database import Connection
 from services.ids import new_id
 from services.payment_rows import PAYMENT_COLUMNS, Payment
+from services.routing import Earlier, choose
 from services.web import Body
 
 
@@ -17,37 +21,64 @@ class OpenPayment(Body):
     amount: int = Field(gt=0)
     currency: str = Field(pattern="^[A-Z]{3}$")
     payment_token: str = Field(min_length=1, max_length=128)
+    capture: Literal["now", "later"] = "now"
 
 
-async def open_payment(tx: Connection, wish: OpenPayment, lease_s: float) -> str:
-    """The id of the attempt's payment, new or already there. Raises Refusal if another one is live."""
+async def open_payment(
+    tx: Connection, wish: OpenPayment, psps: Sequence[str], lease_s: float
+) -> tuple[Payment, bool]:
+    """The attempt's payment, and whether it is new. Raises Refusal if another one is live."""
     payment_id = new_id("pay")
-    fresh = await tx.fetchval(
-        """INSERT INTO payments (id, order_id, attempt, amount, currency, token, state, psp_key, next_check_at)
-           SELECT $1, o.id, $3, $4, $5, $6, 'submitted', $1 || ':charge:1',
-                  clock_timestamp() + make_interval(secs => $7)
-           FROM orders o WHERE o.id = $2 AND o.pay_attempt = $3 AND o.state = 'payment_pending' FOR UPDATE
-           ON CONFLICT DO NOTHING RETURNING true""",
+    row = await tx.fetchrow(
+        f"""WITH made AS (INSERT INTO payments (id, order_id, attempt, amount, currency, token, psp, capture, state,
+                                               psp_key, next_check_at)
+                         SELECT $1, o.id, $3, $4, $5, $6, $8, $9, 'submitted', $1 || ':charge:1',
+                                clock_timestamp() + make_interval(secs => $7)
+                         FROM orders o WHERE o.id = $2 AND o.pay_attempt = $3 AND o.state = 'payment_pending' FOR UPDATE
+                         ON CONFLICT DO NOTHING RETURNING *),
+                history AS (INSERT INTO payment_history (payment_id, seq, from_state, to_state, cause)
+                            SELECT id, h.seq, h.was, h.now, 'api' FROM made,
+                                   (VALUES (1, '', 'intent'), (2, 'intent', 'submitted')) AS h (seq, was, now))
+           SELECT {PAYMENT_COLUMNS} FROM made""",
         payment_id, wish.order, wish.attempt, wish.amount, wish.currency, wish.payment_token, lease_s,
+        await _route(tx, wish, psps), wish.capture,
     )  # fmt: skip
-    if not fresh:
-        return await _existing(tx, wish)
-    await tx.execute(
-        """INSERT INTO payment_history (payment_id, seq, from_state, to_state, cause)
-           VALUES ($1, 1, '', 'intent', 'api'), ($1, 2, 'intent', 'submitted', 'api')""",
-        payment_id,
-    )
-    return payment_id
+    if row is None:
+        return await _existing(tx, wish), False
+    return Payment.of(row), True
 
 
-async def _existing(tx: Connection, wish: OpenPayment) -> str:
-    found: str | None = await tx.fetchval(
-        "SELECT id FROM payments WHERE order_id = $1 AND attempt = $2", wish.order, wish.attempt
+async def _route(tx: Connection, wish: OpenPayment, psps: Sequence[str]) -> str:
+    if len(psps) == 1 or wish.attempt == 1:
+        return psps[0]
+    rows = await tx.fetch(
+        "SELECT psp, state, decline_code FROM payments WHERE order_id = $1 AND attempt < $2 ORDER BY attempt",
+        wish.order, wish.attempt,
+    )  # fmt: skip
+    return choose(psps, [Earlier(*row.values()) for row in rows])
+
+
+async def _existing(tx: Connection, wish: OpenPayment) -> Payment:
+    row = await tx.fetchrow(
+        f"SELECT {PAYMENT_COLUMNS} FROM payments WHERE order_id = $1 AND attempt = $2",
+        wish.order,
+        wish.attempt,
     )
-    if found is None:
+    if row is None:
         raise state_conflict("the order does not wait for this attempt to pay")
-    return found
+    return Payment.of(row)
 
 
-async def load_payment(tx: Connection, payment_id: str) -> Payment:
-    return Payment.of(await tx.fetchrow(f"SELECT {PAYMENT_COLUMNS} FROM payments WHERE id = $1", payment_id))
+async def load_payment(tx: Connection, payment_id: str) -> Payment | None:
+    row = await tx.fetchrow(f"SELECT {PAYMENT_COLUMNS} FROM payments WHERE id = $1", payment_id)
+    return Payment.of(row) if row is not None else None
+
+
+async def reroute(tx: Connection, payment: Payment, psp: str) -> Payment | None:
+    """The payment at another PSP, since nothing was sent to the first. None if somebody else has taken it up."""
+    row = await tx.fetchrow(
+        f"""UPDATE payments SET psp = $2 WHERE id = $1 AND psp = $3 AND state = 'submitted' AND checks = 0
+            RETURNING {PAYMENT_COLUMNS}""",
+        payment.id, psp, payment.psp,
+    )  # fmt: skip
+    return Payment.of(row) if row is not None else None

@@ -8,23 +8,27 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
-from services.answers import Answer, not_found
-from services.charging import charge, give_back
+from services.answers import Answer, not_found, to_json
+from services.authorisations import CapturePayment, VoidPayment, begin_capture, begin_void
+from services.charging import charge, give_back, operate
 from services.database import Connection, Database
 from services.idempotency import Begun, Scope, once_in_phases
-from services.payment_open import OpenPayment, load_payment, open_payment
-from services.payment_rows import OPEN_PAYMENT
-from services.psp import Psp
-from services.psp_outcomes import ChargeOutcome
+from services.payment_open import OpenPayment, load_payment, open_payment, reroute
+from services.payment_rows import Payment
+from services.payment_states import Cause
+from services.payment_view import answer_of, payment_view, settled_answer
+from services.psp_gate import FROZEN, OVERLOADED
+from services.psp_outcomes import ChargeOutcome, NotExecuted, Unknown
+from services.psps import Psps
 from services.refunding import settle_refund, take_refund
 from services.settings import Settings, from_environment
-from services.settlement import Cause, settle
+from services.settlement import settle
 from services.web import Body, key_of, make_app, read_body, respond, run
 from services.webhooks import take_in
 
-STATUS = {"captured": 200, "partially_refunded": 200, "refunded": 200, "declined": 402, "failed": 400}
+REQUEST = Cause("request")
 
 
 class MakeRefund(Body):
@@ -32,37 +36,113 @@ class MakeRefund(Body):
 
 
 class Payments:
-    """The routes, over one database and one PSP."""
+    """The routes, over one database and the PSPs."""
 
-    def __init__(self, db: Database, psp: Psp, settings: Settings) -> None:
+    def __init__(self, db: Database, psps: Psps, settings: Settings) -> None:
         self._db = db
-        self._psp = psp
+        self._psps = psps
         self._settings = settings
 
     async def create(self, request: Request) -> Response:
-        """200 captured, 402 declined, 400 refused, 202 the PSP's answer is not known yet."""
+        """200 captured or authorised, 402 declined, 400 refused, 503 never sent, 202 the rest is not known yet."""
         key = key_of(request)
         wish, fingerprint = await read_body(request, OpenPayment)
         lease_s = self._settings.payments_lease_s
+        new: dict[str, Payment] = {}
 
         async def begin(tx: Connection) -> Begun:
-            return Begun(await open_payment(tx, wish, lease_s))
+            payment, is_new = await open_payment(tx, wish, self._psps.names(), lease_s)
+            if is_new:
+                new[payment.id] = payment
+            return Begun(payment.id)
 
         async def proceed(payment_id: str) -> ChargeOutcome | None:
+            if payment_id in new:
+                return await self._charge_first(new[payment_id])
             async with self._db.connection() as connection:
                 payment = await load_payment(connection, payment_id)
-            if payment.state not in OPEN_PAYMENT:
+            assert payment is not None, f"payment {payment_id} vanished"
+            if not payment.awaits_charge:
                 return None
-            return await charge(self._psp, payment, self._settings.psp_budget_s)
+            return await charge(self._psps[payment.psp], payment, self._settings.psp_budget_s)
 
         async def finish(tx: Connection, payment_id: str, outcome: ChargeOutcome | None) -> Answer:
-            if outcome is not None:
-                await settle(tx, payment_id, outcome, Cause("request"))
-            state = (await load_payment(tx, payment_id)).state
-            return Answer.of(STATUS.get(state, 202), {"id": payment_id, "status": state})
+            if outcome is None:
+                return answer_of(await load_payment(tx, payment_id))
+            return settled_answer(payment_id, await settle(tx, payment_id, outcome, REQUEST), outcome)
 
         scope = Scope("orders", "POST /v1/payments", key, fingerprint)
         return respond(await once_in_phases(self._db, scope, lease_s, begin, proceed, finish))
+
+    async def _charge_first(self, payment: Payment) -> ChargeOutcome:
+        """Charge a payment that nobody has sent anywhere. What its PSP does not take may go to another one."""
+        others = [name for name in self._psps.names() if name != payment.psp]
+        while True:
+            budget_s = 0.0 if others else self._settings.psp_budget_s
+            outcome = await charge(self._psps[payment.psp], payment, budget_s)
+            if not isinstance(outcome, Unknown) or outcome.sent or outcome.why == FROZEN:
+                break
+            rerouted = await self._reroute(payment, others.pop(0)) if others else None
+            if rerouted is None:
+                break
+            payment = rerouted
+        if isinstance(outcome, Unknown) and not outcome.sent and outcome.why == OVERLOADED:
+            return NotExecuted(OVERLOADED)
+        return outcome
+
+    async def _reroute(self, payment: Payment, psp: str) -> Payment | None:
+        async with self._db.transaction() as tx:
+            return await reroute(tx, payment, psp)
+
+    async def capture(self, request: Request) -> Response:
+        """200 captured, 409 not to be captured, 202 not known yet."""
+        wish, fingerprint = await read_body(request, CapturePayment)
+
+        async def begin(tx: Connection, payment_id: str) -> None:
+            await begin_capture(tx, payment_id, wish, self._settings.payments_lease_s)
+
+        return await self._operate(request, fingerprint, begin)
+
+    async def void(self, request: Request) -> Response:
+        """200 voided, 409 nothing is held, 202 not known yet."""
+        _, fingerprint = await read_body(request, VoidPayment)
+
+        async def begin(tx: Connection, payment_id: str) -> None:
+            await begin_void(tx, payment_id, self._settings.payments_lease_s)
+
+        return await self._operate(request, fingerprint, begin)
+
+    async def _operate(
+        self, request: Request, fingerprint: str, begin: Callable[[Connection, str], Awaitable[None]]
+    ) -> Response:
+        key, payment_id = key_of(request), request.path_params["payment_id"]
+
+        async def write_down(tx: Connection) -> Begun:
+            await begin(tx, payment_id)
+            return Begun(payment_id)
+
+        async def proceed(_: str) -> ChargeOutcome | None:
+            async with self._db.connection() as connection:
+                payment = await load_payment(connection, payment_id)
+            if payment is None or payment.op is None:
+                return None
+            return await operate(self._psps[payment.psp], payment, self._settings.psp_budget_s)
+
+        async def finish(tx: Connection, _: str, outcome: ChargeOutcome | None) -> Answer:
+            if outcome is not None:
+                await settle(tx, payment_id, outcome, REQUEST)
+            return answer_of(await load_payment(tx, payment_id), of_operation=True)
+
+        scope = Scope("orders", f"POST {request.url.path}", key, fingerprint)
+        lease_s = self._settings.payments_lease_s
+        return respond(await once_in_phases(self._db, scope, lease_s, write_down, proceed, finish))
+
+    async def read(self, request: Request) -> Response:
+        async with self._db.connection() as connection:
+            payment = await load_payment(connection, request.path_params["payment_id"])
+        if payment is None:
+            raise not_found()
+        return Response(to_json(payment_view(payment)), media_type="application/json")
 
     async def refund(self, request: Request) -> Response:
         """Make a refund that orders have written down. Its own row makes that happen once."""
@@ -72,9 +152,9 @@ class Payments:
         async with self._db.transaction() as tx:
             refund = await take_refund(tx, refund_id, self._settings.payments_lease_s)
         if refund is not None:
-            outcome = await give_back(self._psp, refund, self._settings.psp_budget_s)
+            outcome = await give_back(self._psps[refund.psp], refund, self._settings.psp_budget_s)
             async with self._db.transaction() as tx:
-                await settle_refund(tx, refund_id, outcome, Cause("request"))
+                await settle_refund(tx, refund_id, outcome, REQUEST)
         async with self._db.connection() as connection:
             state = await connection.fetchval("SELECT state FROM refunds WHERE id = $1", refund_id)
         if state is None:
@@ -106,18 +186,19 @@ def make(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as opened:
             db = await opened.enter_async_context(Database.open(settings.database_url))
-            psp = await opened.enter_async_context(
-                Psp.open(settings.psp_url, settings.psp_api_key, settings.psp_call_s, settings.psp_retries)
-            )
-            app.state.payments = Payments(db, psp, settings)
+            psps = await opened.enter_async_context(Psps.open(db, settings, settings.psp_retries))
+            app.state.payments = Payments(db, psps, settings)
             yield
 
     async def ready(request: Request) -> bool:
         payments: Payments = request.app.state.payments
         return await payments.is_ready()
 
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/v1/payments", _to(Payments.create), methods=["POST"]),
+        Route("/v1/payments/{payment_id}", _to(Payments.read), methods=["GET"]),
+        Route("/v1/payments/{payment_id}/capture", _to(Payments.capture), methods=["POST"]),
+        Route("/v1/payments/{payment_id}/void", _to(Payments.void), methods=["POST"]),
         Route("/v1/refunds/{refund_id}", _to(Payments.refund), methods=["POST"]),
         Route("/v1/webhooks/psp", _to(Payments.webhook), methods=["POST"]),
     ]

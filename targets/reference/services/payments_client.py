@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
@@ -15,7 +16,9 @@ AVOID_S = 1.0
 """How long a node that failed is asked last."""
 
 PAUSE_S = 0.1
-SETTLED = (200, 202, 400, 402)
+SETTLED = (200, 202, 400, 402, 404, 422)
+DEFINITE_CODES = ("state_conflict", "overloaded")
+"""Of a 409 or 503: the node has decided. All others say nothing of the outcome."""
 
 
 class PaymentsClient:
@@ -43,8 +46,7 @@ class PaymentsClient:
             remaining_s = deadline - loop.time()
             if remaining_s <= 0.05:
                 break
-            status = await self._try(url, path, key, body, remaining_s)
-            if status in SETTLED:
+            if await self._try(url, path, key, body, remaining_s):
                 return True
             await asyncio.sleep(min(PAUSE_S, max(0.0, deadline - loop.time())))
         log("payments_silent", path=path)
@@ -57,10 +59,8 @@ class PaymentsClient:
             turned = [self._urls[(turn + i) % len(self._urls)] for i in range(len(self._urls))]
             yield next((url for url in turned if self._avoid_until[url] <= now), turned[0])
 
-    async def _try(
-        self, url: str, path: str, key: str, body: Mapping[str, object], total_s: float
-    ) -> int | None:
-        """The status, or None when there was no answer."""
+    async def _try(self, url: str, path: str, key: str, body: Mapping[str, object], total_s: float) -> bool:
+        """Whether that node has answered for good."""
         try:
             async with self._session.post(
                 url + path,
@@ -68,9 +68,16 @@ class PaymentsClient:
                 headers={"Idempotency-Key": key},
                 timeout=aiohttp.ClientTimeout(total=total_s),
             ) as response:
-                await response.read()
-                return response.status
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                text = await response.text()
+                return response.status in SETTLED or _code_of(text) in DEFINITE_CODES
+        except (aiohttp.ClientError, OSError, TimeoutError, UnicodeDecodeError) as error:
             self._avoid_until[url] = asyncio.get_running_loop().time() + AVOID_S
             log("payments_node_failed", url=url, error=type(error).__name__)
-            return None
+            return False
+
+
+def _code_of(text: str) -> str | None:
+    try:
+        return str(json.loads(text)["error"]["code"])
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,4 +1,4 @@
-"""The PSP, through the official Stripe SDK: one call a method, and what it is evidence of.
+"""One PSP, through the official Stripe SDK: one call a method, and what it is evidence of.
 
 Nothing here retries, stores or decides. Keys come from the caller, who stored them before.
 """
@@ -10,78 +10,146 @@ from contextlib import asynccontextmanager
 
 import stripe
 
-from services.payment_rows import Payment, Refund
+from services.payment_rows import Payment
+from services.psp_errors import (
+    SURE_AFTER_S,
+    CallFailed,
+    code_of,
+    intent_id_of,
+    no_evidence,
+    nothing_found,
+    with_key,
+)
+from services.psp_gate import Gate
 from services.psp_http import WholeCallClient
 from services.psp_outcomes import (
-    AlreadyRefunded,
+    ActionRequired,
+    Authorised,
     ChargeOutcome,
     Declined,
     NotExecuted,
-    Pending,
+    OperationFailed,
     PspIntent,
-    Refunded,
-    RefundOutcome,
     Unknown,
     read_intent,
 )
+from services.psp_refunds import RefundCalls
+from services.retry_budget import RetryBudget
 
 PAGE = 100
-SURE_AFTER_S = 5.0
-"""Only then does a record that is missing from the PSP's list prove anything."""
 
 
 class Psp:
     """`call_s` limits each call, `retries` is how often a caller may repeat one within a request."""
 
-    def __init__(self, client: stripe.StripeClient, call_s: float, retries: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        client: stripe.StripeClient,
+        gate: Gate,
+        budget: RetryBudget,
+        call_s: float,
+        retries: int,
+    ) -> None:
         self._api = client.v1
+        self._gate = gate
+        self.name = name
+        self.refunds = RefundCalls(client, gate)
+        self.retry_budget = budget
         self.call_s = call_s
         self.retries = retries
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, api_key: str, call_s: float, retries: int) -> AsyncIterator[Psp]:
+    async def open(
+        cls, name: str, url: str, api_key: str, gate: Gate, budget: RetryBudget, call_s: float, retries: int
+    ) -> AsyncIterator[Psp]:
         stripe.enable_telemetry = False
         http = WholeCallClient(call_s)
         client = stripe.StripeClient(
             api_key, base_addresses={"api": url}, http_client=http, max_network_retries=0
         )
         try:
-            yield cls(client, call_s, retries)
+            yield cls(name, client, gate, budget, call_s, retries)
         finally:
             await http.close_async()
 
+    @property
+    def takes_calls(self) -> bool:
+        """False while nothing would be sent: its breaker is open, or too much is under way."""
+        return self._gate.lets_through
+
     async def charge(self, payment: Payment, key: str | None) -> ChargeOutcome:
-        """Create and confirm in one call. The same key never charges twice."""
+        """Create and confirm in one call. The same key never charges twice. Raises DatabaseUnavailable."""
         try:
-            intent = await self._api.payment_intents.create_async(
-                {
-                    "amount": payment.amount,
-                    "currency": payment.currency.lower(),
-                    "payment_method": payment.token,
-                    "capture_method": "automatic",
-                    "confirm": True,
-                    "metadata": {"order": payment.order_id, "payment": payment.id},
-                },
-                _with_key(key),
-            )
+            async with self._gate.money():
+                intent = await self._api.payment_intents.create_async(
+                    {
+                        "amount": payment.amount,
+                        "currency": payment.currency.lower(),
+                        "payment_method": payment.token,
+                        "capture_method": "manual" if payment.capture == "later" else "automatic",
+                        "confirm": True,
+                        "metadata": {"order": payment.order_id, "payment": payment.id},
+                    },
+                    with_key(key),
+                )
         except stripe.CardError as error:
-            return Declined(_intent_id_of(error), _code_of(error))
-        except stripe.StripeError as error:
-            return _no_evidence(error)
+            return Declined(intent_id_of(error), code_of(error))
+        except CallFailed as error:
+            return no_evidence(error)
         return read_intent(intent.to_dict()).outcome()
+
+    async def operate(self, payment: Payment, key: str | None) -> ChargeOutcome:
+        """Capture or cancel a payment that the PSP knows. Raises DatabaseUnavailable."""
+        assert payment.psp_id is not None
+        intents = self._api.payment_intents
+        try:
+            async with self._gate.money():
+                if payment.op == "capture":
+                    amount = payment.op_amount or payment.amount
+                    intent = await intents.capture_async(
+                        payment.psp_id, {"amount_to_capture": amount}, with_key(key)
+                    )
+                else:
+                    intent = await intents.cancel_async(payment.psp_id, {}, with_key(key))
+        except (stripe.InvalidRequestError, stripe.CardError) as error:
+            return await self.after_refusal(payment, code_of(error), certain=True)
+        except CallFailed as error:
+            return no_evidence(error)
+        return read_intent(intent.to_dict()).outcome()
+
+    async def after_refusal(self, payment: Payment, code: str, certain: bool) -> ChargeOutcome:
+        """What the PSP's record shows after an operation that it has refused, or whose key holds a failure.
+
+        `certain`: it was refused. Else only time makes sure that nothing comes of it.
+        """
+        assert payment.psp_id is not None
+        outcome = await self.retrieve(payment.psp_id)
+        as_before = ActionRequired if payment.op == "cancel" else Authorised
+        if not isinstance(outcome, as_before):
+            return outcome
+        if certain or payment.state_age_s >= SURE_AFTER_S:
+            return OperationFailed(payment.psp_id, code)
+        return Unknown(code, failure_is_kept=True)
 
     async def retrieve(self, psp_id: str) -> ChargeOutcome:
         try:
-            return read_intent((await self._api.payment_intents.retrieve_async(psp_id)).to_dict()).outcome()
-        except stripe.StripeError as error:
-            return Unknown(_code_of(error))
+            return (await self.retrieve_intent(psp_id)).outcome()
+        except CallFailed as error:
+            return Unknown(code_of(error))
+
+    async def retrieve_intent(self, psp_id: str) -> PspIntent:
+        """Raises StripeError, NotSent."""
+        async with self._gate.read():
+            return read_intent((await self._api.payment_intents.retrieve_async(psp_id)).to_dict())
 
     async def charges_since(self, since_s: int) -> AsyncIterator[list[PspIntent]]:
-        """Pages of all payments that the PSP has recorded since then, newest first. Raises StripeError."""
+        """Pages of all payments that the PSP has recorded since then, newest first. Raises StripeError, NotSent."""
         query: stripe.params.PaymentIntentListParams = {"limit": PAGE, "created": {"gte": since_s}}
         while True:
-            page = await self._api.payment_intents.list_async(query)
+            async with self._gate.read():
+                page = await self._api.payment_intents.list_async(query)
             found = [read_intent(record.to_dict()) for record in page.data]
             if found:
                 yield found
@@ -96,76 +164,11 @@ class Psp:
                 for intent in page:
                     if intent.payment_id == payment.id:
                         return intent.outcome()
-        except stripe.StripeError as error:
-            return Unknown(_code_of(error), failure_is_kept=True)
-        return _nothing_found(payment.age_s)
+        except CallFailed as error:
+            return Unknown(code_of(error), failure_is_kept=True)
+        return nothing_found(payment.age_s)
 
-    async def refund(self, refund: Refund) -> RefundOutcome:
-        metadata = {"refund": refund.id, "order": refund.order_id or "", "reason": refund.reason}
-        try:
-            made = await self._api.refunds.create_async(
-                {"payment_intent": refund.psp_payment, "amount": refund.amount, "metadata": metadata},
-                _with_key(refund.psp_key),
-            )
-        except stripe.StripeError as error:
-            if _code_of(error) == "charge_already_refunded":
-                return AlreadyRefunded()
-            return _no_evidence(error)
-        return _refund_outcome(made.id, made.status)
-
-    async def find_refund(self, refund: Refund) -> RefundOutcome:
-        """What the PSP's own list says of a refund whose key holds a failure."""
-        try:
-            page = await self._api.refunds.list_async({"payment_intent": refund.psp_payment, "limit": PAGE})
-        except stripe.StripeError as error:
-            return Unknown(_code_of(error), failure_is_kept=True)
-        for made in page.data:
-            if made.metadata is not None and made.metadata.to_dict().get("refund") == refund.id:
-                return _refund_outcome(made.id, made.status)
-        return _nothing_found(refund.age_s)
-
-    async def retrieve_refund(self, refund: Refund) -> RefundOutcome:
-        assert refund.psp_id is not None
-        try:
-            made = await self._api.refunds.retrieve_async(refund.psp_id)
-        except stripe.StripeError as error:
-            return Unknown(_code_of(error))
-        return _refund_outcome(made.id, made.status)
-
-
-def _with_key(key: str | None) -> stripe.RequestOptions:
-    return {"idempotency_key": key, "max_network_retries": 0} if key else {"max_network_retries": 0}
-
-
-def _refund_outcome(psp_id: str, status: str | None) -> RefundOutcome:
-    if status == "succeeded":
-        return Refunded(psp_id)
-    if status in ("failed", "canceled"):
-        return NotExecuted(f"refund_{status}")
-    return Pending(psp_id)
-
-
-def _nothing_found(age_s: float) -> NotExecuted | Unknown:
-    if age_s >= SURE_AFTER_S:
-        return NotExecuted("failed_at_psp")
-    return Unknown("failed_at_psp", failure_is_kept=True)
-
-
-def _no_evidence(error: stripe.StripeError) -> NotExecuted | Unknown:
-    """A refused request is certain not to have been executed; all else may have been."""
-    if isinstance(error, stripe.InvalidRequestError):
-        return NotExecuted(_code_of(error))
-    replayed = (error.headers or {}).get("Idempotent-Replayed") == "true"
-    return Unknown(_code_of(error), failure_is_kept=replayed)
-
-
-def _code_of(error: stripe.StripeError) -> str:
-    """The PSP's code, else the kind of failure. For most statuses only the error object has the code."""
-    code = error.code or (error.error.code if error.error is not None else None)
-    return str(code or type(error).__name__)
-
-
-def _intent_id_of(error: stripe.CardError) -> str | None:
-    body = error.json_body
-    intent = body.get("error", {}).get("payment_intent") if isinstance(body, dict) else None
-    return str(intent["id"]) if intent else None
+    async def look(self, payment: Payment) -> ChargeOutcome:
+        """The same without that proof: a record that is missing says nothing, since the charge may still come."""
+        outcome = await self.find(payment)
+        return Unknown(outcome.code) if isinstance(outcome, NotExecuted) else outcome

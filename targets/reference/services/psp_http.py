@@ -14,6 +14,10 @@ import aiohttp
 import stripe
 
 
+class Unreachable(stripe.APIConnectionError):
+    """There was no connection, so nothing was sent."""
+
+
 class WholeCallClient(stripe.HTTPClient):
     """Every failure of the transport is an APIConnectionError; nothing is retried here."""
 
@@ -48,4 +52,5 @@ class WholeCallClient(stripe.HTTPClient):
 
 
 def _no_connection(error: Exception) -> Exception:
-    return stripe.APIConnectionError(type(error).__name__, should_retry=False)  # type: ignore[no-untyped-call]
+    kind = Unreachable if isinstance(error, aiohttp.ClientConnectorError) else stripe.APIConnectionError
+    return kind(type(error).__name__, should_retry=False)  # type: ignore[no-untyped-call]

@@ -17,6 +17,29 @@ class Captured:
 
 
 @dataclass(frozen=True)
+class Authorised:
+    """`amount` is held, to be captured, let go, or to expire."""
+
+    psp_id: str
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True)
+class ActionRequired:
+    """The customer has to do something first: a challenge."""
+
+    psp_id: str
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The PSP knows of it and has not decided."""
+
+    psp_id: str
+
+
+@dataclass(frozen=True)
 class Declined:
     """The bank has refused, for good."""
 
@@ -25,8 +48,8 @@ class Declined:
 
 
 @dataclass(frozen=True)
-class Pending:
-    """The PSP knows of it and has not decided."""
+class Canceled:
+    """Nothing is charged and nothing held any more: cancelled by us or by the PSP, or expired."""
 
     psp_id: str
 
@@ -39,14 +62,36 @@ class NotExecuted:
 
 
 @dataclass(frozen=True)
+class OperationFailed:
+    """An operation on a payment was refused, and the PSP's record shows the payment as it was before."""
+
+    psp_id: str
+    code: str
+
+
+@dataclass(frozen=True)
 class Unknown:
-    """No evidence. `failure_is_kept`: the key holds a failure, so that asking again says the same."""
+    """No evidence. `failure_is_kept`: the key holds a failure, so that asking again says the same.
+
+    `sent` is False where this call certainly never left us: an earlier one may have.
+    """
 
     why: str
     failure_is_kept: bool = False
+    sent: bool = True
 
 
-ChargeOutcome: TypeAlias = Captured | Declined | Pending | NotExecuted | Unknown
+ChargeOutcome: TypeAlias = (
+    Captured
+    | Authorised
+    | ActionRequired
+    | Pending
+    | Declined
+    | Canceled
+    | NotExecuted
+    | OperationFailed
+    | Unknown
+)
 
 
 @dataclass(frozen=True)
@@ -69,6 +114,7 @@ class PspIntent:
     psp_id: str
     status: str
     amount: int
+    capturable: int
     received: int
     currency: str
     created_s: int
@@ -80,10 +126,14 @@ class PspIntent:
         """Each payment is confirmed once, so a recorded error is final."""
         if self.status == "succeeded":
             return Captured(self.psp_id, self.received, self.currency)
+        if self.status == "requires_capture":
+            return Authorised(self.psp_id, self.capturable, self.currency)
+        if self.status == "requires_action":
+            return ActionRequired(self.psp_id)
         if self.error_code is not None:
             return Declined(self.psp_id, self.error_code)
         if self.status == "canceled":
-            return NotExecuted("canceled")
+            return Canceled(self.psp_id)
         return Pending(self.psp_id)
 
 
@@ -96,10 +146,47 @@ def read_intent(record: Mapping[str, object]) -> PspIntent:
         psp_id=str(record["id"]),
         status=str(record["status"]),
         amount=int(str(record["amount"])),
+        capturable=int(str(record.get("amount_capturable") or 0)),
         received=int(str(record["amount_received"])),
         currency=str(record["currency"]).upper(),
         created_s=int(str(record["created"])),
         order_id=metadata.get("order"),
         payment_id=metadata.get("payment"),
         error_code=str(error.get("code") or "declined") if isinstance(error, Mapping) else None,
+    )
+
+
+@dataclass(frozen=True)
+class PspRefund:
+    """The PSP's own record of a refund. `refund_id`: ours, if we have asked for it."""
+
+    psp_id: str
+    psp_payment: str
+    amount: int
+    currency: str
+    status: str
+    created_s: int
+    refund_id: str | None
+
+    def outcome(self) -> RefundOutcome:
+        if self.status == "succeeded":
+            return Refunded(self.psp_id)
+        if self.status in ("failed", "canceled"):
+            return NotExecuted(f"refund_{self.status}")
+        return Pending(self.psp_id)
+
+
+def read_refund(record: Mapping[str, object]) -> PspRefund:
+    """From the PSP's JSON. Raises KeyError for what is none."""
+    metadata = record.get("metadata") or {}
+    payment = record["payment_intent"]
+    assert isinstance(metadata, Mapping)
+    return PspRefund(
+        psp_id=str(record["id"]),
+        psp_payment=str(payment["id"] if isinstance(payment, Mapping) else payment),
+        amount=int(str(record["amount"])),
+        currency=str(record["currency"]).upper(),
+        status=str(record["status"]),
+        created_s=int(str(record["created"])),
+        refund_id=metadata.get("refund"),
     )

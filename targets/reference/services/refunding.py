@@ -1,14 +1,29 @@
-"""What follows from what the PSP has done with a refund."""
+"""What follows from what the PSP has done with a refund: one that we asked for, or one of its own."""
 
 from __future__ import annotations
 
-from services.database import Connection, Row
+from dataclasses import replace
+
+from services.breaks import report, resolve
+from services.database import Connection
+from services.ledger import CLEARING, Posting, post
 from services.log import log
 from services.order_states import move_order
-from services.outbox import ORDER_REFUNDED, announce
+from services.outbox import ORDER_PAID, ORDER_REFUNDED, announce
 from services.payment_rows import OPEN_REFUND, REFUND_COLUMNS, Refund
-from services.psp_outcomes import AlreadyRefunded, NotExecuted, Pending, Refunded, RefundOutcome
-from services.settlement import Cause
+from services.payment_states import Cause, Locked, lock_payment
+from services.psp_outcomes import (
+    AlreadyRefunded,
+    Captured,
+    NotExecuted,
+    Pending,
+    PspRefund,
+    Refunded,
+    RefundOutcome,
+)
+from services.surplus import return_charge
+
+SURPLUS = ("surplus_charge", "charge_without_order", "surplus_hold")
 
 
 async def take_refund(tx: Connection, refund_id: str, lease_s: float) -> Refund | None:
@@ -25,28 +40,59 @@ async def take_refund(tx: Connection, refund_id: str, lease_s: float) -> Refund 
     return Refund.of(row)
 
 
+async def take_in_refund(tx: Connection, found: PspRefund, psp: str | None, cause: Cause) -> str:
+    """What the PSP tells of a refund, whoever has made it; its state, or `none` if it is not ours to know.
+
+    `psp`: whose word it is, where that is known.
+    """
+    ours = await tx.fetchval(
+        "SELECT id FROM refunds WHERE id = $1 OR psp_id = $2", found.refund_id, found.psp_id
+    )
+    if ours is None:
+        ours = await _write_down(tx, found, psp, cause)
+    return "none" if ours is None else await settle_refund(tx, ours, found.outcome(), cause)
+
+
 async def settle_refund(tx: Connection, refund_id: str, outcome: RefundOutcome, cause: Cause) -> str:
     """Take in what is known now; the refund's state after it."""
-    order = await tx.fetchrow(
-        """SELECT id, state, total, currency FROM orders
-           WHERE id = (SELECT order_id FROM refunds WHERE id = $1) FOR UPDATE""",
-        refund_id,
-    )
-    refund = await tx.fetchrow(
-        "SELECT id, kind, payment_id, amount, state FROM refunds WHERE id = $1 FOR UPDATE", refund_id
-    )
-    old, kind = refund["state"], refund["kind"]
-    new = _next_state(kind, outcome)
-    if old not in OPEN_REFUND or old == new:
-        return str(old)
+    paid = await _lock_paid(tx, refund_id)
+    row = await tx.fetchrow(f"SELECT {REFUND_COLUMNS} FROM refunds WHERE id = $1 FOR UPDATE", refund_id)
+    refund = Refund.of(row)
+    new = _next_state(refund.kind, outcome)
+    if refund.state == "succeeded" and new == "failed" and isinstance(outcome, NotExecuted):
+        await _came_back(tx, refund, paid, outcome.code, cause)
+        return "failed"
+    too_early = new == "succeeded" and paid is not None and paid.is_open
+    if refund.state not in OPEN_REFUND or refund.state == new or too_early:
+        return refund.state
     psp_id = outcome.psp_id if isinstance(outcome, Refunded | Pending) else None
-    await _move_refund(tx, refund_id, old, new, cause, psp_id)
-    log("refund", refund=refund_id, order=order and order["id"], to=new, cause=cause.name)
-    if kind == "customer" and new == "succeeded":
-        await _book(tx, order, refund, cause)
-    elif kind == "customer" and new == "failed" and order["state"] == "refund_pending":
-        await move_order(tx, order["id"], "refund_pending", "under_review", cause.name, refund_id)
+    await _move_refund(tx, refund.id, refund.state, new, cause, psp_id)
+    log("refund", refund=refund.id, order=refund.order_id, to=new, cause=cause.name)
+    if isinstance(outcome, Refunded) and refund.kind != "release":
+        await post(tx, _posting(f"refund:{outcome.psp_id}", refund, paid, cause))
+    if new == "succeeded":
+        await _succeeded(tx, refund, paid, cause)
+    if new == "failed":
+        await _failed(tx, refund, paid, cause)
     return new
+
+
+async def _succeeded(tx: Connection, refund: Refund, paid: Locked | None, cause: Cause) -> None:
+    if refund.kind in ("surplus", "release"):
+        await resolve(tx, SURPLUS, refund.psp_payment, "released" if refund.kind == "release" else "refunded")
+    if paid is not None and paid.holds_money:
+        await _book(tx, paid, refund, cause)
+
+
+async def _failed(tx: Connection, refund: Refund, paid: Locked | None, cause: Cause) -> None:
+    """People are told. What the customer must not be without is asked for again."""
+    refs = {"refund": refund.id, "psp_payment": refund.psp_payment, "order": refund.order_id}
+    await report(tx, "refund_failed", refund.id, refund.psp, refs, refund.amount, refund.currency)
+    if refund.kind == "surplus":
+        charge = Captured(refund.psp_payment, refund.amount, refund.currency)
+        await return_charge(tx, charge, refund.psp, refund.order_id, cause.name)
+    if paid is not None:
+        await _go_on_without(tx, paid, refund, cause)
 
 
 def _next_state(kind: str, outcome: RefundOutcome) -> str:
@@ -63,30 +109,128 @@ def _next_state(kind: str, outcome: RefundOutcome) -> str:
     return "unknown"
 
 
-async def _book(tx: Connection, order: Row, refund: Row, cause: Cause) -> None:
-    """The payment and the order show what has been given back."""
-    payment = await tx.fetchrow(
-        "SELECT state, amount, refunded FROM payments WHERE id = $1 FOR UPDATE", refund["payment_id"]
+async def _lock_paid(tx: Connection, refund_id: str) -> Locked | None:
+    """What the refund is of, with its order; None for what was never a payment of ours."""
+    payment_id = await tx.fetchval("SELECT payment_id FROM refunds WHERE id = $1", refund_id)
+    return await lock_payment(tx, payment_id) if payment_id is not None else None
+
+
+async def _write_down(tx: Connection, found: PspRefund, psp: str | None, cause: Cause) -> str | None:
+    """A refund that the PSP has made by itself, or somebody at its desk; None if another one was quicker."""
+    payment = await tx.fetchrow("SELECT id, order_id, psp FROM payments WHERE psp_id = $1", found.psp_payment)
+    surplus = await tx.fetchval(
+        "SELECT psp FROM refunds WHERE psp_payment = $1 AND kind = 'surplus'", found.psp_payment
     )
-    refunded = payment["refunded"] + refund["amount"]
-    new = "refunded" if refunded == payment["amount"] else "partially_refunded"
+    whose = payment["psp"] if payment is not None else psp or surplus
+    if whose is None:
+        return None
+    refund_id: str | None = await tx.fetchval(
+        """WITH made AS (INSERT INTO refunds (id, kind, order_id, payment_id, psp, psp_payment, amount, currency, reason,
+                                              state, psp_id, psp_key, next_check_at)
+                         VALUES ('rf_' || $1, 'psp', $2, $3, $4, $5, $6, $7, 'made_by_psp', 'submitted', $1,
+                                 $1 || ':psp', clock_timestamp() + make_interval(secs => 0.5))
+                         ON CONFLICT DO NOTHING RETURNING id)
+           INSERT INTO refund_history (refund_id, seq, from_state, to_state, cause, cause_ref)
+           SELECT id, 1, '', 'submitted', $8, $9 FROM made RETURNING refund_id""",
+        found.psp_id, payment and payment["order_id"], payment and payment["id"], whose, found.psp_payment,
+        found.amount, found.currency, cause.name, cause.ref,
+    )  # fmt: skip
+    if refund_id is not None:
+        refs = {"psp_refund": found.psp_id, "psp_payment": found.psp_payment, "refund": refund_id}
+        await report(
+            tx, "unknown_refund", found.psp_id, whose, refs, found.amount, found.currency, how="booked"
+        )
+    return refund_id
+
+
+def _posting(ref: str, refund: Refund, paid: Locked | None, cause: Cause) -> Posting:
+    """Money that leaves us. What no order may keep was never revenue."""
+    account = "refunds" if paid is not None and paid.holds_money else "suspense"
+    return Posting(
+        ref, account, CLEARING, refund.amount, refund.currency, refund.psp, refund.order_id, cause.name
+    )
+
+
+async def _book(tx: Connection, paid: Locked, refund: Refund, cause: Cause) -> None:
+    """The payment and the order show what has been given back."""
+    refunded = paid.refunded + refund.amount
+    new = "refunded" if refunded == paid.amount else "partially_refunded"
+    await _show_refunded(tx, paid, refunded, new, cause, refund.id)
+    if paid.order_state in ("paid", "fulfilled", "partially_refunded"):
+        await move_order(tx, paid.order_id, paid.order_state, "refund_pending", cause.name, refund.id)
+    elif paid.order_state != "refund_pending":
+        return
+    if not await _others_under_way(tx, paid):
+        await _finish_order(tx, paid, refunded, new, cause, refund.id)
+
+
+async def _finish_order(
+    tx: Connection, order: Locked, refunded: int, new: str, cause: Cause, refund_id: str
+) -> None:
+    version = await move_order(tx, order.order_id, "refund_pending", new, cause.name, refund_id)
+    told = {"order": order.order_id, "refunded": refunded, "currency": order.currency}
+    await announce(tx, order.order_id, ORDER_REFUNDED, version, told)
+
+
+async def _go_on_without(tx: Connection, paid: Locked, refund: Refund, cause: Cause) -> None:
+    """The PSP has refused a refund: the order is what it is without it. Whoever asked is told, people see the break."""
+    if paid.order_state != "refund_pending":
+        return
+    if paid.refunded == paid.amount:
+        await _finish_order(tx, paid, paid.refunded, "refunded", cause, refund.id)
+        return
+    if await _others_under_way(tx, paid):
+        return
+    state = "partially_refunded" if paid.refunded else await _before_refunds(tx, paid.order_id)
+    await move_order(tx, paid.order_id, "refund_pending", state, cause.name, refund.id)
+
+
+async def _before_refunds(tx: Connection, order_id: str) -> str:
+    sent = await tx.fetchval(
+        "SELECT sent_at IS NOT NULL FROM outbox WHERE order_id = $1 AND kind = $2", order_id, ORDER_PAID
+    )
+    return "fulfilled" if sent else "paid"
+
+
+async def _others_under_way(tx: Connection, paid: Locked) -> bool:
+    return bool(
+        await tx.fetchval(
+            """SELECT EXISTS (SELECT 1 FROM refunds WHERE payment_id = $1
+                              AND state IN ('requested', 'submitted', 'unknown', 'pending'))""",
+            paid.payment_id,
+        )
+    )
+
+
+async def _came_back(tx: Connection, refund: Refund, paid: Locked | None, code: str, cause: Cause) -> None:
+    """A refund that had succeeded has failed after all: the money is with the PSP again."""
+    await _move_refund(tx, refund.id, "succeeded", "failed", cause)
+    log("refund_came_back", refund=refund.id, order=refund.order_id, why=code)
+    left = _posting(f"refund_failed:{refund.psp_id}", refund, paid, cause)
+    await post(tx, replace(left, debit=left.credit, credit=left.debit))
+    if paid is not None and paid.holds_money:
+        refunded = paid.refunded - refund.amount
+        new = "partially_refunded" if refunded else "captured"
+        await _show_refunded(tx, paid, refunded, new, cause, refund.id)
+        if paid.order_state in ("refunded", "partially_refunded"):
+            await move_order(tx, paid.order_id, paid.order_state, "refund_pending", cause.name, refund.id)
+            paid = replace(paid, order_state="refund_pending")
+        paid = replace(paid, refunded=refunded)
+    await _failed(tx, refund, paid, cause)
+
+
+async def _show_refunded(
+    tx: Connection, payment: Locked, refunded: int, new: str, cause: Cause, refund_id: str
+) -> None:
+    """A payment that was charged back stays so."""
+    shown = payment.state if payment.state == "charged_back" else new
     await tx.execute(
-        """WITH moved AS (UPDATE payments SET refunded = $2, state = $3, version = version + 1
-                          WHERE id = $1 RETURNING id, version)
+        """WITH moved AS (UPDATE payments SET refunded = $2, state = $3, version = version + 1,
+                              changed_at = clock_timestamp() WHERE id = $1 RETURNING id, version)
            INSERT INTO payment_history (payment_id, seq, from_state, to_state, cause, cause_ref)
            SELECT id, version, $4, $3, $5, $6 FROM moved""",
-        refund["payment_id"], refunded, new, payment["state"], cause.name, refund["id"],
+        payment.payment_id, refunded, shown, payment.state, cause.name, refund_id,
     )  # fmt: skip
-    others = await tx.fetchval(
-        """SELECT count(*) FROM refunds WHERE order_id = $1 AND kind = 'customer'
-           AND state IN ('requested', 'submitted', 'unknown', 'pending')""",
-        order["id"],
-    )
-    if order["state"] != "refund_pending" or others:
-        return
-    version = await move_order(tx, order["id"], "refund_pending", new, cause.name, refund["id"])
-    told = {"order": order["id"], "refunded": refunded, "currency": order["currency"]}
-    await announce(tx, order["id"], ORDER_REFUNDED, version, told)
 
 
 async def _move_refund(

@@ -11,9 +11,20 @@ COMMIT_MARGIN_S = 0.3
 
 
 @dataclass(frozen=True)
+class PspAccount:
+    """Where a PSP is, and our key there. `name` is stored with each payment."""
+
+    name: str
+    url: str
+    api_key: str
+
+
+@dataclass(frozen=True)
 class Settings:
     """All times in seconds. URLs have no trailing slash; those that a process does not use are empty.
 
+    psp_at_once:        calls to one PSP that one process has under way at a time; more are refused
+    settlement_period_s: how often the PSP's settlement files are matched
     challenge_life_s:   an unfinished challenge is given up after that
     reservation_life_s: stock of an order that nobody pays goes back to the shelf after that
     key_life_s:         kept keys are forgotten after that; no caller may retry for longer
@@ -37,14 +48,25 @@ class Settings:
     fulfilment_url: str
     psp_call_s: float
     psp_retries: int
+    psp_at_once: int
     orders_payments_s: float
     reconcile_period_s: float
+    settlement_period_s: float
     challenge_life_s: float
     reservation_life_s: float
     key_life_s: float
     money_at_once: int
     work_at_once: int
     caller_rate: float
+
+    @property
+    def psps(self) -> tuple[PspAccount, ...]:
+        """The first is preferred; the second is there only in some topologies."""
+        accounts = (
+            PspAccount("psp", self.psp_url, self.psp_api_key),
+            PspAccount("psp2", self.psp2_url, self.psp2_api_key or self.psp_api_key),
+        )
+        return tuple(account for account in accounts if account.url)
 
     @property
     def psp_budget_s(self) -> float:
@@ -79,8 +101,10 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         fulfilment_url=env.get("FULFILMENT_URL", ""),
         psp_call_s=float(env.get("PSP_CALL_S", "1.0")),
         psp_retries=int(env.get("PSP_RETRIES", "2")),
+        psp_at_once=int(env.get("PSP_AT_ONCE", "64")),
         orders_payments_s=float(env.get("ORDERS_PAYMENTS_S", "2.5")),
         reconcile_period_s=float(env.get("RECONCILE_PERIOD_S", "1.0")),
+        settlement_period_s=float(env.get("SETTLEMENT_PERIOD_S", "5.0")),
         challenge_life_s=float(env.get("CHALLENGE_LIFE_S", "4.0")),
         reservation_life_s=float(env.get("RESERVATION_LIFE_S", "60")),
         key_life_s=float(env.get("KEY_LIFE_S", "86400")),

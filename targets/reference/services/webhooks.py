@@ -7,31 +7,39 @@ that is not ours is only noted: the worker compares the PSP's whole list with ou
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import stripe
 
 from services.answers import Refusal
+from services.chargebacks import PspDispute, take_in_dispute
 from services.database import Connection, Database
-from services.psp_outcomes import NotExecuted, Pending, Refunded, RefundOutcome, read_intent
-from services.refunding import settle_refund
-from services.settlement import Cause, settle
+from services.payment_states import Cause
+from services.psp_outcomes import read_intent, read_refund
+from services.refunding import take_in_refund
+from services.settlement import settle
 
 TOLERANCE_S = 300
+NOTED = """INSERT INTO webhook_inbox (event_id, type, effect) VALUES ($1, $2, 'none')
+           ON CONFLICT DO NOTHING RETURNING true"""
+
+Record = Mapping[str, object]
+Apply = Callable[[Connection, Record, Cause], Awaitable[str]]
 
 
 async def take_in(db: Database, raw: bytes, signature: str, secret: str) -> str:
     """The effect of an event: `none`, `duplicate`, or the state of what it was about. Raises Refusal 400."""
     event = _verified(raw, signature, secret)
+    apply = EFFECTS.get(str(event["type"]))
+    if apply is None:
+        async with db.connection() as connection:
+            fresh = await connection.fetchval(NOTED, event["id"], event["type"])
+        return "none" if fresh else "duplicate"
     async with db.transaction() as tx:
-        fresh = await tx.fetchval(
-            """INSERT INTO webhook_inbox (event_id, type, effect) VALUES ($1, $2, 'none')
-               ON CONFLICT DO NOTHING RETURNING true""",
-            event["id"], event["type"],
-        )  # fmt: skip
+        fresh = await tx.fetchval(NOTED, event["id"], event["type"])
         if not fresh:
             return "duplicate"
-        effect = await _apply(tx, event)
+        effect = await apply(tx, _object_of(event), Cause("webhook", str(event["id"])))
         if effect != "none":
             await tx.execute("UPDATE webhook_inbox SET effect = $2 WHERE event_id = $1", event["id"], effect)
         return effect
@@ -51,41 +59,48 @@ def _verified(raw: bytes, signature: str, secret: str) -> dict[str, object]:
     return dict(event)
 
 
-async def _apply(tx: Connection, event: Mapping[str, object]) -> str:
+def _object_of(event: Record) -> Record:
     data = event["data"]
     assert isinstance(data, Mapping)
     record = data["object"]
-    cause = Cause("webhook", str(event["id"]))
-    kind = str(event["type"])
-    if kind.startswith("payment_intent."):
-        return await _apply_payment(tx, record, cause)
-    if kind.startswith("refund."):
-        return await _apply_refund(tx, record, cause)
-    return "none"
+    assert isinstance(record, Mapping)
+    return record
 
 
-async def _apply_payment(tx: Connection, record: Mapping[str, object], cause: Cause) -> str:
+async def _payment(tx: Connection, record: Record, cause: Cause) -> str:
     intent = read_intent(record)
     ours = await tx.fetchval(
         "SELECT id FROM payments WHERE id = $1 AND (psp_id IS NULL OR psp_id = $2)",
         intent.payment_id, intent.psp_id,
     )  # fmt: skip
-    if ours is None or (
-        intent.error_code is None and intent.status not in ("succeeded", "processing", "canceled")
-    ):
-        return "none"
-    return await settle(tx, ours, intent.outcome(), cause)
+    return "none" if ours is None else await settle(tx, ours, intent.outcome(), cause)
 
 
-async def _apply_refund(tx: Connection, record: Mapping[str, object], cause: Cause) -> str:
-    metadata = record.get("metadata") or {}
-    assert isinstance(metadata, Mapping)
-    ours = await tx.fetchval("SELECT id FROM refunds WHERE id = $1", metadata.get("refund"))
-    if ours is None:
-        return "none"
-    outcome: RefundOutcome = Pending(str(record["id"]))
-    if record["status"] == "succeeded":
-        outcome = Refunded(str(record["id"]))
-    elif record["status"] in ("failed", "canceled"):
-        outcome = NotExecuted(f"refund_{record['status']}")
-    return await settle_refund(tx, ours, outcome, cause)
+async def _refund(tx: Connection, record: Record, cause: Cause) -> str:
+    return await take_in_refund(tx, read_refund(record), None, cause)
+
+
+async def _dispute(tx: Connection, record: Record, cause: Cause) -> str:
+    found = PspDispute(
+        str(record["id"]),
+        str(record["payment_intent"]),
+        int(str(record["amount"])),
+        str(record["currency"]).upper(),
+    )
+    return await take_in_dispute(tx, found, cause)
+
+
+EFFECTS: Mapping[str, Apply] = {
+    "payment_intent.succeeded": _payment,
+    "payment_intent.payment_failed": _payment,
+    "payment_intent.canceled": _payment,
+    "payment_intent.processing": _payment,
+    "payment_intent.requires_action": _payment,
+    "payment_intent.amount_capturable_updated": _payment,
+    "refund.created": _refund,
+    "refund.updated": _refund,
+    "refund.failed": _refund,
+    "charge.refund.updated": _refund,
+    "charge.dispute.created": _dispute,
+}
+"""What is not named here has none. `charge.refunded` shows a sum; the refund's own event tells which."""

@@ -15,11 +15,10 @@ from services.expiry import expire_reservations
 from services.idempotency import purge_keys
 from services.log import failure_fields, log
 from services.metrics import BACKLOG
-from services.psp import Psp
-from services.reconcile import Reconciler
+from services.money_work import money_loops
+from services.psps import Psps
 from services.relay import IDLE_S, RETRY_S, Relay
 from services.settings import Settings, from_environment
-from services.sweep import Sweep
 from services.web import make_app, run
 
 HOUSEKEEPING_S = 1.0
@@ -47,13 +46,11 @@ def make(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as opened:
             db = await opened.enter_async_context(Database.open(settings.database_url, size=12))
-            psp = await opened.enter_async_context(
-                Psp.open(settings.psp_url, settings.psp_api_key, settings.psp_call_s, retries=0)
-            )
+            psps = await opened.enter_async_context(Psps.open(db, settings, retries=0))
             session = await opened.enter_async_context(aiohttp.ClientSession())
             app.state.db = db
             ending = asyncio.Event()
-            loops = _loops(db, psp, session, settings, ending)
+            loops = _loops(db, psps, session, settings, ending)
             try:
                 yield
             finally:
@@ -71,22 +68,12 @@ def make(settings: Settings) -> Starlette:
 
 
 def _loops(
-    db: Database, psp: Psp, session: aiohttp.ClientSession, settings: Settings, ending: asyncio.Event
+    db: Database, psps: Psps, session: aiohttp.ClientSession, settings: Settings, ending: asyncio.Event
 ) -> list[asyncio.Task[None]]:
-    relay, sweep, reconciler = (
-        Relay(db, session, settings.fulfilment_url),
-        Sweep(db, psp),
-        Reconciler(db, psp, settings),
-    )
+    relay = Relay(db, session, settings.fulfilment_url)
 
     async def send() -> float:
         return 0.0 if await relay.run_once() else IDLE_S
-
-    async def reconcile() -> float:
-        # The list comes first: what it settles need not be asked for, and while it fails nothing is.
-        await sweep.run_once()
-        await reconciler.run_once()
-        return settings.reconcile_period_s
 
     async def keep_house() -> float:
         await expire_reservations(db, settings.reservation_life_s, AT_ONCE)
@@ -95,7 +82,7 @@ def _loops(
             BACKLOG.set(await connection.fetchval("SELECT count(*) FROM outbox WHERE sent_at IS NULL"))
         return HOUSEKEEPING_S
 
-    works = {"relay": send, "reconcile": reconcile, "housekeeping": keep_house}
+    works = {"relay": send, "housekeeping": keep_house, **money_loops(db, psps, session, settings)}
     return [asyncio.create_task(repeat(name, work, ending)) for name, work in works.items()]
 
 

@@ -26,4 +26,3 @@ CREATE TABLE sweep_position (
     name      text PRIMARY KEY,
     watermark bigint NOT NULL
 );
-INSERT INTO sweep_position VALUES ('payment_intents', 0);
