@@ -31,6 +31,8 @@ from paydrill.psp.control import PspControl
 
 SOURCE = Path(__file__).parents[2] / "targets" / "reference"
 HOST = "127.0.0.1"
+# Tests of pure parts import `services` as the processes do.
+sys.path.insert(0, str(SOURCE))
 API_KEY, WEBHOOK_SECRET, CALLER_SECRET = "sk_test_reference", "whsec_reference", "callers_of_reference"
 SUPPORT = "support_1"
 NOBODY = 65534
@@ -268,6 +270,17 @@ class Stack:
 
     def get(self, path: str, customer: str = "ann") -> Reply:
         return send(self.lb_port, "GET", path, headers={"Authorization": as_caller(customer)})
+
+    def request(
+        self, method: str, path: str, headers: dict[str, str] | None = None, port: int | None = None
+    ) -> Reply:
+        """Anything else, as the customer ann unless `headers` say otherwise; at the load balancer by default."""
+        return send(
+            port or self.lb_port,
+            method,
+            path,
+            headers={"Authorization": as_caller("ann")} if headers is None else headers,
+        )
 
     def admin(self, path: str, body: object | None = None, key: str | None = None) -> Reply:
         """As an operator: a POST with a key of its own where there is a body, else a GET."""
