@@ -12,9 +12,10 @@ import pytest
 import stripe
 
 from paydrill.psp import search, settlement
+from paydrill.psp.ledger import Ledger
 from paydrill.psp.refusals import Refusal
 from paydrill.psp.settlement import Account, Movement
-from paydrill.psp.state import Intent
+from paydrill.psp.state import Endpoint, Intent
 from paydrill.psp.terms import Terms
 
 # -- customers and payment methods -----------------------------------------------------------------
@@ -90,6 +91,19 @@ def test_a_harness_token_is_a_payment_method_without_being_created(sdk, token, c
     assert sdk.v1.payment_intents.create(charge_of(token)).payment_method == token
 
 
+def test_a_card_is_saved_for_its_customer_when_that_was_asked_for(sdk, token, charge_of):
+    customer = sdk.v1.customers.create({"name": "A"}).id
+    for card in (token, "pm_card_visa"):
+        saved = charge_of(card, customer=customer, setup_future_usage="off_session")
+        method = sdk.v1.payment_intents.create(saved).payment_method
+        assert sdk.v1.payment_methods.retrieve(method).customer == customer
+        sdk.v1.payment_intents.create(charge_of(method, customer=customer, off_session=True))
+    with pytest.raises(stripe.CardError) as raised:
+        sdk.v1.payment_intents.create({**saved, "payment_method": "pm_card_chargeDeclined"})
+    method = raised.value.error.payment_intent.last_payment_error.payment_method.id
+    assert sdk.v1.payment_methods.retrieve(method).customer is None
+
+
 def test_saved_cards_are_charged_again_where_others_are_used_up(simulator, run_simulator, charge_of):
     simulator.profile = "strict_single_use"
     with run_simulator(simulator):
@@ -154,6 +168,18 @@ def test_an_endpoint_needs_a_url_and_known_events(sdk, params, param):
     with pytest.raises(stripe.InvalidRequestError) as raised:
         sdk.v1.webhook_endpoints.create(params)
     assert raised.value.param == param
+
+
+def test_the_ledger_names_who_is_to_be_told():
+    ledger = Ledger()
+    told = Endpoint("we_1", 1, 1, "http://a.test/", ("charge.failed",), "whsec_1")
+    all_ = Endpoint("we_2", 2, 1, "http://b.test/", ("*",), "whsec_2")
+    off = Endpoint("we_3", 3, 1, "http://c.test/", ("*",), "whsec_3", enabled=False)
+    gone = Endpoint("we_4", 4, 1, "http://d.test/", ("*",), "whsec_4", deleted=True)
+    for one in (told, all_, off, gone):
+        ledger.endpoints.put(one)
+    assert ledger.endpoints_for("charge.failed") == (told, all_)
+    assert ledger.endpoints_for("charge.succeeded") == (all_,)
 
 
 # -- search ----------------------------------------------------------------------------------------
