@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -28,6 +31,8 @@ from paydrill.psp.control import PspControl
 
 SOURCE = Path(__file__).parents[2] / "targets" / "reference"
 HOST = "127.0.0.1"
+# Tests of pure parts import `services` as the processes do.
+sys.path.insert(0, str(SOURCE))
 API_KEY, WEBHOOK_SECRET, CALLER_SECRET = "sk_test_reference", "whsec_reference", "callers_of_reference"
 SUPPORT = "support_1"
 NOBODY = 65534
@@ -45,9 +50,12 @@ def await_that(look: Callable[[], Value], what: str, within_s: float = 15.0) -> 
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind((HOST, 0))
-        return int(sock.getsockname()[1])
+    """Below the range from which the kernel takes ports for connections, so that none takes it meanwhile."""
+    while True:
+        port = random.randint(12_000, 32_000)
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind((HOST, port))
+            return port
 
 
 @dataclass(frozen=True)
@@ -263,6 +271,17 @@ class Stack:
     def get(self, path: str, customer: str = "ann") -> Reply:
         return send(self.lb_port, "GET", path, headers={"Authorization": as_caller(customer)})
 
+    def request(
+        self, method: str, path: str, headers: dict[str, str] | None = None, port: int | None = None
+    ) -> Reply:
+        """Anything else, as the customer ann unless `headers` say otherwise; at the load balancer by default."""
+        return send(
+            port or self.lb_port,
+            method,
+            path,
+            headers={"Authorization": as_caller("ann")} if headers is None else headers,
+        )
+
     def admin(self, path: str, body: object | None = None, key: str | None = None) -> Reply:
         """As an operator: a POST with a key of its own where there is a body, else a GET."""
         if body is None:
@@ -275,9 +294,9 @@ class Stack:
     def await_state(self, order: str, *states: str) -> str:
         return await_that(lambda: (s := self.state(order)) in states and s, f"{order} is one of {states}")
 
-    def effects(self, token: int, kind: str) -> list[int]:
-        """Amounts of all effects of that kind that the PSP has written down for a token."""
-        lines = (self.folder / "psp.jsonl").read_text().splitlines()
+    def effects(self, token: int, kind: str, psp: str = "psp") -> list[int]:
+        """Amounts of all effects of that kind that a PSP has written down for a token."""
+        lines = (self.folder / f"{psp}.jsonl").read_text().splitlines()
         found = [json.loads(line.partition(" ")[2]) for line in lines]
         return [
             effect["amount"]
@@ -287,14 +306,16 @@ class Stack:
             if effect["token"] == token and effect["kind"] == kind and effect["status"] == "done"
         ]
 
-    def charge_at_psp(self, token: object, amount: int, metadata: dict[str, str], **more: str) -> str:
+    def charge_at_psp(
+        self, token: object, amount: int, metadata: dict[str, str], psp: str = "psp", **more: str
+    ) -> str:
         """A charge that the target knows nothing of; its id."""
         extra = "".join(f"&metadata[{key}]={value}" for key, value in metadata.items())
         extra += "".join(f"&{key}={value}" for key, value in more.items())
         form = f"amount={amount}&currency=usd&payment_method=pm_pd_{token}&confirm=true{extra}".encode()
         headers = {"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/x-www-form-urlencoded"}
         headers["Idempotency-Key"] = f"stray-{token}"
-        reply = send(self.psp_port, "POST", "/v1/payment_intents", form, headers)
+        reply = send(self.nodes[psp].port, "POST", "/v1/payment_intents", form, headers)
         assert reply.status == 200, reply
         return str(reply.body["id"])
 
@@ -312,6 +333,24 @@ class Stack:
         headers["Idempotency-Key"] = f"desk-{token}"
         return send(self.psp_port, "POST", "/v1/refunds", f"payment_intent={intent}".encode(), headers)
 
+    def restart_psp(self) -> None:
+        """After a kill: at the same place, with all that it had written down, and a new control connection."""
+        self.nodes["psp"].start()
+        await_that(self.nodes["psp"].is_healthy, "the PSP is back")
+        self.psp.close()
+        self.psp.connect()
+
+    def settlement_file(self) -> list[dict[str, str]]:
+        """The lines of the PSP's file of today."""
+        path = f"/v1/settlements/{datetime.now(UTC).date().isoformat()}.csv"
+        text = send(self.psp_port, "GET", path, headers={"Authorization": f"Bearer {API_KEY}"}).text
+        return list(csv.DictReader(text.splitlines()))
+
+    def post_to_payments(self, path: str, body: object, key: str) -> Reply:
+        """As an orders node does."""
+        node = self.nodes["payments-1"]
+        return send(node.port, "POST", path, body, {"Idempotency-Key": key})
+
     def do_challenge(self, intent: str, outcome: str = "approve") -> Reply:
         """What the customer's browser does."""
         headers = {"Content-Type": "application/json"}
@@ -324,6 +363,10 @@ class Stack:
         """A fact file read as the harness reads it."""
         query = (self.source / "facts" / f"{name}.sql").read_text()
         return [json.loads(row[0]) for row in self.sql(f"SELECT row_to_json(q) FROM ({query}\n) q")]
+
+    def await_sql(self, query: str, value: str) -> None:
+        """Until the query says that."""
+        await_that(lambda: self.sql(query) == [[value]], f"{query} is {value}")
 
     def settle(self) -> None:
         await_that(lambda: self.facts("open_work")[0]["open"] == 0, "nothing is open")
@@ -338,7 +381,11 @@ def _cart(ref: str, items: list[dict[str, object]] | None) -> dict[str, object]:
 
 @contextmanager
 def running(
-    pg: Postgres, source: Path = SOURCE, payments: int = 2, env: Mapping[str, str] | None = None
+    pg: Postgres,
+    source: Path = SOURCE,
+    payments: int = 2,
+    env: Mapping[str, str] | None = None,
+    two_psps: bool = False,
 ) -> Iterator[Stack]:
     """A healthy stack over a new database; everything is gone afterwards. `env`: more of it for all services."""
     with ExitStack() as cleanup:
@@ -346,7 +393,7 @@ def running(
         cleanup.callback(shutil.rmtree, folder)
         database = pg.new_database(source / "sql")
         database_url = f"postgresql://postgres@{HOST}:{pg.port}/{database}"
-        nodes = _nodes(folder, source, database_url, payments, env or {})
+        nodes = _nodes(folder, source, database_url, payments, env or {}, two_psps)
         for node in nodes.values():
             cleanup.callback(node.stop)
             node.start()
@@ -357,15 +404,20 @@ def running(
 
 
 def _nodes(
-    folder: Path, source: Path, database_url: str, payments: int, more_env: Mapping[str, str]
+    folder: Path,
+    source: Path,
+    database_url: str,
+    payments: int,
+    more_env: Mapping[str, str],
+    two_psps: bool,
 ) -> dict[str, Node]:
     names = ["orders-1", "orders-2", *(f"payments-{i + 1}" for i in range(payments)), "worker", "fulfilment"]
-    port = {name: free_port() for name in ["lb", "psp", *names]}
+    psps = ("psp", "psp2") if two_psps else ("psp",)
+    port = {name: free_port() for name in ["lb", *psps, *names]}
     urls = [f"http://{HOST}:{port[name]}" for name in names if name.startswith("payments")]
-    nodes = {
-        "psp": _psp(folder, port["psp"], f"http://{HOST}:{port['lb']}/v1/webhooks/psp"),
-        "lb": _lb(folder, source, port),
-    }
+    webhooks = f"http://{HOST}:{port['lb']}/v1/webhooks/psp"
+    nodes = {name: _psp(folder, name, port[name], webhooks) for name in psps}
+    nodes["lb"] = _lb(folder, source, port)
     for name in names:
         env = {
             "PATH": os.defpath,
@@ -378,6 +430,7 @@ def _nodes(
             "DATABASE_URL": database_url,
             "PAYMENTS_URLS": ",".join(urls),
             "PSP_URL": f"http://{HOST}:{port['psp']}",
+            "PSP2_URL": f"http://{HOST}:{port['psp2']}" if two_psps else "",
             "PSP_API_KEY": API_KEY,
             "WEBHOOK_SECRET": WEBHOOK_SECRET,
             "CALLER_SECRET": CALLER_SECRET,
@@ -389,11 +442,26 @@ def _nodes(
     return nodes
 
 
-def _psp(folder: Path, port: int, webhook_url: str) -> Node:
-    argv = [sys.executable, "-m", "paydrill.psp", "--port", str(port), "--journal", str(folder / "psp.jsonl")]
-    argv += ["--control", str(folder / "psp.sock"), "--webhook-url", webhook_url]
+def _psp(folder: Path, name: str, port: int, webhook_url: str) -> Node:
+    argv = [
+        sys.executable,
+        "-m",
+        "paydrill.psp",
+        "--port",
+        str(port),
+        "--journal",
+        str(folder / f"{name}.jsonl"),
+    ]
+    argv += [
+        "--control",
+        str(folder / f"{name}.sock"),
+        "--webhook-url",
+        webhook_url,
+        "--seed",
+        name[3:] or "1",
+    ]
     argv += ["--webhook-secret", WEBHOOK_SECRET, "--api-key", API_KEY]
-    return Node("psp", argv, {"PATH": os.defpath, "HOME": str(folder)}, port, "/healthz", folder)
+    return Node(name, argv, {"PATH": os.defpath, "HOME": str(folder)}, port, "/healthz", folder)
 
 
 def _lb(folder: Path, source: Path, port: dict[str, int]) -> Node:
@@ -428,7 +496,17 @@ def token(stack: Stack) -> int:
 @pytest.fixture
 def start_stack(pg: Postgres) -> Callable[..., Any]:
     """Starts a stack of one's own: `with start_stack(source, payments=1, env={}) as stack`."""
-    return lambda source=SOURCE, payments=1, env=None: running(pg, source, payments, env)
+    return lambda source=SOURCE, payments=1, env=None, two_psps=False: running(
+        pg, source, payments, env, two_psps
+    )
+
+
+@pytest.fixture(scope="module")
+def start_stack_for_module(pg: Postgres) -> Callable[..., Any]:
+    """The same for a fixture of a whole file."""
+    return lambda source=SOURCE, payments=1, env=None, two_psps=False: running(
+        pg, source, payments, env, two_psps
+    )
 
 
 @pytest.fixture(name="await_that")

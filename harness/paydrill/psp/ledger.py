@@ -154,9 +154,13 @@ class Ledger:
         method = self.method(token)
         return method is not None and method.customer is not None
 
+    def enabled_endpoints(self) -> tuple[Endpoint, ...]:
+        """The webhook endpoints that are to be told of anything, oldest first."""
+        return tuple(one for one in self.endpoints.oldest_first(0) if one.enabled and not one.deleted)
+
     def endpoints_for(self, event_type: str) -> tuple[Endpoint, ...]:
-        """The webhook endpoints that are to be told of such events, oldest first."""
-        return tuple(one for one in self.endpoints.oldest_first(0) if one.wants(event_type))
+        """Those of them that are to be told of such events."""
+        return tuple(one for one in self.enabled_endpoints() if one.wants(event_type))
 
     def _request(self, line: RequestLine) -> None:
         self.last_req = max(self.last_req, line.req)

@@ -109,11 +109,11 @@ async def decision_answer(tx: Connection, decision: Decision) -> Answer:
     return Answer.of(202, view)
 
 
-async def rows_of(
-    connection: Connection, table: Literal["recon_breaks", "settlement_breaks"]
-) -> list[object]:
+async def rows_of(connection: Connection, record_: str, newest: str) -> list[object]:
     """The newest rows of a record of the payments side, as they are; none where nothing keeps it."""
-    if await connection.fetchval("SELECT to_regclass($1) IS NULL", table):
+    if await connection.fetchval("SELECT to_regclass($1) IS NULL", record_):
         return []
-    rows = await connection.fetch(f"SELECT row_to_json(r)::text AS row FROM {table} r LIMIT $1", SHOWN_ROWS)
+    rows = await connection.fetch(
+        f"SELECT row_to_json(r)::text AS row FROM {record_} r ORDER BY {newest} DESC LIMIT {SHOWN_ROWS}"
+    )
     return [json.loads(row["row"]) for row in rows]

@@ -54,7 +54,8 @@ class Breaker:
         self._seen.append((now, failed))
         self._failed += failed
         self._forget(now)
-        if len(self._seen) >= self._limits.calls and self._failed >= self._limits.failing * len(self._seen):
+        many = len(self._seen) >= self._limits.calls
+        if failed and many and self._failed >= self._limits.failing * len(self._seen):
             self._opened_at = now
 
     def _leave_probe(self, failed: bool) -> None:

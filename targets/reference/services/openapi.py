@@ -71,7 +71,8 @@ def _operation(operation: Operation) -> dict[str, object]:
     }
     if operation.body is not None:
         schema = {"$ref": REF.format(model=operation.body.__name__)}
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        needed = any(field.is_required() for field in operation.body.model_fields.values())
+        described["requestBody"] = {"required": needed, "content": {"application/json": {"schema": schema}}}
     return described
 
 

@@ -169,11 +169,11 @@ class Orders:
 
     async def read_breaks(self, call: Call) -> Response:
         async with self._db.connection() as connection:
-            return _found("breaks", await admin.rows_of(connection, "recon_breaks"))
+            return _found("breaks", await admin.rows_of(connection, "recon_breaks", "id"))
 
     async def read_settlements(self, call: Call) -> Response:
         async with self._db.connection() as connection:
-            return _found("breaks", await admin.rows_of(connection, "settlement_breaks"))
+            return _found("settlements", await admin.rows_of(connection, "settlement_report", "day"))
 
     async def read_audit(self, call: Call) -> Response:
         wanted = read_query(call.request, ReadAudit)

@@ -13,7 +13,16 @@ from services.order_cancel import CancelOrder
 from services.order_create import CreateOrder
 from services.order_pay import PayOrder
 from services.order_refund import RefundOrder
-from services.shapes import Asked, AuditRows, Breaks, Frozen, Order, OrderInPayment, OrderWithRefund
+from services.shapes import (
+    Asked,
+    AuditRows,
+    Breaks,
+    Frozen,
+    Order,
+    OrderInPayment,
+    OrderWithRefund,
+    Settlements,
+)
 from services.web import Query
 
 ORDER = "/v1/orders/{order_id}"
@@ -126,8 +135,8 @@ OPERATIONS = (
     ),
     Operation(
         "read_settlements", "GET", "/admin/settlements",
-        "Differences between the PSP's settlement files and our ledger.", ADMIN,
-        (Success(200, "The newest of them.", Breaks),), (*READING, "forbidden"),
+        "The PSP's settlement files, a day and currency each, and how they match our ledger.", ADMIN,
+        (Success(200, "The newest of them.", Settlements),), (*READING, "forbidden"),
     ),
     Operation(
         "read_audit", "GET", "/admin/audit", "The audit log, oldest first.", ADMIN,

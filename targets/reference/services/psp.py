@@ -157,6 +157,19 @@ class Psp:
                 return
             query = {**query, "starting_after": found[-1].psp_id}
 
+    async def find_lately(self, payment: Payment) -> ChargeOutcome:
+        """What the newest records of the PSP say of a payment that was only just sent."""
+        try:
+            async with self._gate.read():
+                page = await self._api.payment_intents.list_async({"limit": PAGE})
+        except CallFailed as error:
+            return Unknown(code_of(error))
+        for record in page.data:
+            intent = read_intent(record.to_dict())
+            if intent.payment_id == payment.id:
+                return intent.outcome()
+        return Unknown("failed_at_psp")
+
     async def find(self, payment: Payment) -> ChargeOutcome:
         """What the PSP's own list says of a payment whose key holds a failure."""
         try:

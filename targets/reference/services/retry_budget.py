@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+ROUNDING = 1e-9
+
 
 class RetryBudget:
     """Each first try earns `share` of a retry, and time a little, so that a quiet process may retry too."""
@@ -27,7 +29,7 @@ class RetryBudget:
         now = self._clock()
         self._left = min(self._most, self._left + (now - self._at) * self._per_s)
         self._at = now
-        if self._left < 1.0:
+        if self._left < 1.0 - ROUNDING:
             return False
         self._left -= 1.0
         return True

@@ -90,3 +90,9 @@ class Breaks(Shape):
     """Differences between our books and the PSP's, as the payments side records them."""
 
     breaks: list[dict[str, object]]
+
+
+class Settlements(Shape):
+    """What the PSP's settlement files say of a day, and how many of their lines our ledger has."""
+
+    settlements: list[dict[str, object]]

@@ -52,7 +52,7 @@ async def read_body(request: Request, model: type[AnyBody]) -> tuple[AnyBody, st
     if len(raw) > MAX_BODY_BYTES:
         raise invalid(f"the body is longer than {MAX_BODY_BYTES} bytes")
     try:
-        parsed = json.loads(raw or b"{}")
+        parsed = json.loads(raw or b"{}", parse_float=_number)
         body = model.model_validate(parsed)
     except ValidationError as error:
         raise invalid(_told(error)) from None
@@ -72,6 +72,12 @@ def read_query(request: Request, model: type[AnyQuery]) -> AnyQuery:
         return model.model_validate(dict(pairs))
     except ValidationError as error:
         raise invalid(_told(error)) from None
+
+
+def _number(text: str) -> int | float:
+    """JSON has one kind of numbers: 435.0 is the integer 435."""
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def _told(error: ValidationError) -> str:
