@@ -168,7 +168,7 @@ class Desk:
         assert ticket.route is not None and ticket.fingerprint is not None
         call = ticket.call
         if ticket.waited or ticket.request is None:
-            ticket.request = operations.parse(self.ledger, ticket.route, decode(call.text))
+            ticket.request = self.admission.parse(ticket.route, decode(call.text))
         change = Change(self.ledger, self.behaviours.seed, int(self.wall_s()), ticket.req, call.idem_key)
         status, body = self._run(change, ticket)
         # orjson's results keep kilobytes when stored: copy what is kept.
