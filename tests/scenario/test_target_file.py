@@ -195,7 +195,7 @@ def test_extends_overlays_services_and_settings_key_by_key(folder):
         ("name: small\ntitle: L\nextends: one\nsettings: {tls: yes}\n", "4:17: settings.tls: expected true or false, got 'yes' (did you mean true?)"),
         ("name: small\ntitle: L\nextends: one\nservices: {lb: 0}\nedges: [client -> web]\nsettings: {tls: true}\n", "6:17: settings.tls: there is no service with the runtime `nginx` to speak TLS"),
         ("name: smal\ntitle: L\nextends: one\n", "1:7: name: 'smal' is not the name of its folder (did you mean small?)"),
-        ("name: small\ntitle: L\nextends: one\nservices: {web: 0}\nedges: [lb -> web]\n", "5:9: edges[0]: unknown end of an edge 'web': expected one of client, db, lb, psp, psp2"),
+        ("name: small\ntitle: L\nextends: one\nservices: {web: 0}\nedges: [lb -> web]\n", "5:9: edges[0]: unknown end of an edge 'web': expected one of client, db, lb, psp"),
     ],
 )  # fmt: skip
 def test_a_mistake_of_a_topology_has_its_place(folder, text, line):

@@ -13,6 +13,7 @@ from paydrill.psp.behaviours import Behaviours
 from paydrill.psp.calls import Answer, Ticket
 from paydrill.psp.form import Form, decode, fingerprint
 from paydrill.psp.gate import Gate
+from paydrill.psp.key_cancel import CancelByKey
 from paydrill.psp.ledger import Ledger
 from paydrill.psp.memory import Memory
 from paydrill.psp.profiles import Profile
@@ -27,7 +28,7 @@ from paydrill.psp.refusals import (
     unknown_url,
     used_token,
 )
-from paydrill.psp.requests import ConfirmIntent, CreateIntent
+from paydrill.psp.requests import ConfirmIntent, CreateIntent, Post
 from paydrill.psp.routes import Route, match
 from paydrill.psp.rules import DROP_BEFORE_COMMIT
 from paydrill.psp.state import KeyRecord
@@ -91,6 +92,12 @@ class Admission:
             return key_cancel.ROUTE
         return match(method, path)
 
+    def parse(self, route: Route, form: Form) -> Post | CancelByKey:
+        """The typed request. Raises Refusal for all that can be refused before execution."""
+        if route is key_cancel.ROUTE:
+            return key_cancel.parse(self.ledger, form)
+        return operations.parse(self.ledger, route, form)
+
     def _read(self, ticket: Ticket, route: Route, form: Form) -> Answer:
         if route.wanted is not None:
             ticket.pi, ticket.token = operations.subject_of(self.ledger, route.wanted)
@@ -152,7 +159,7 @@ class Admission:
         Raises Refusal for what the profile does not execute.
         """
         request = ticket.request
-        assert request is not None and not isinstance(request, key_cancel.CancelByKey)
+        assert request is not None and not isinstance(request, CancelByKey)
         if operations.charges_card(request):
             self._check_charge(ticket)
         ticket.money = operations.moves_money(request)

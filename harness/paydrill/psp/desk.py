@@ -178,7 +178,7 @@ class Desk:
         assert ticket.route is not None and ticket.fingerprint is not None
         call = ticket.call
         if ticket.waited or ticket.request is None:
-            ticket.request = operations.parse(self.ledger, ticket.route, decode(call.text))
+            ticket.request = self.admission.parse(ticket.route, decode(call.text))
         change = self._change(ticket.req, call.idem_key, call.base_url)
         status, body = self._run(change, ticket)
         # orjson's results keep kilobytes when stored: copy what is kept.
