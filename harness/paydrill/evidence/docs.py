@@ -16,7 +16,7 @@ _INTRODUCTION = """# Evidence
 - `*_ns`: CLOCK_MONOTONIC of the host, nanoseconds. `*_us`: the target's clock, microseconds; shown, never compared.
 - Amounts: whole minor units beside an ISO currency in capitals. Fractions do not fit and are never rounded.
 - Ids of the harness are integers (printed `i12`, `op71`, `eff12`, `req9`); ids of the target and of the PSP are text.
-- `intent` of a suspect row is resolved by the cart's id (`client_ref`), else by an order's id in an answer, else by its parent; of a PSP row by its token only, never by metadata. What cannot be resolved is NULL and stays in the population.
+- `intent` of a suspect row is resolved by the cart's id (`client_ref`), else by an order's id in an answer, else by its parent; of a PSP row by its token only, never by metadata; a charge of a saved card, which several intents share, by its amount. What cannot be resolved is NULL and stays in the population.
 
 ## What was read
 Whether a table was *given* stands in `reading`, never in whether it has rows: an empty table is not the same as nobody looked. An invariant that needs a table that was not given is *not examined*; a table that it only uses and that is missing, or whose last reading was not complete, is named in its result. Where a needed table is not complete, a breach still counts and a pass becomes *inconclusive*. Of the tables with a `snap` all readings are kept and rules look at the last; of the others the last complete reading is kept.
