@@ -300,7 +300,7 @@ def test_copies_that_were_not_sent_before_kill_9_are_sent_after_it(
         with hooked.control() as psp:
             quiet(hooked, psp, wait_until)
     assert variants(hooked) == {"genuine": 3, "stale": 3, "dup": 6, "replayed": 3}
-    assert Counter(Counter(receiver.signatures).values())[2] >= 3
+    assert sum(count > 1 for count in Counter(receiver.signatures).values()) >= 3
 
 
 def test_webhook_before_response_is_told_before_the_answer(

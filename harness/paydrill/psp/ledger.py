@@ -15,6 +15,7 @@ from paydrill.psp.lines import (
     EffectLine,
     FreezeLine,
     Line,
+    ReleasedLine,
     RequestLine,
     ResumeLine,
     ScheduledLine,
@@ -88,6 +89,9 @@ class Ledger:
                 self._effect(line)
             case ScheduledLine():
                 self.scheduled[line.req] = line
+            case ReleasedLine() if line.answer != "answer":
+                # Held before its commit and cut off there: it will never take place.
+                self.scheduled.pop(line.req, None)
             case FreezeLine() | ResumeLine():
                 self.frozen = isinstance(line, FreezeLine)
             case _:
