@@ -18,6 +18,7 @@ from paydrill.psp.lines import (
     FreezeLine,
     LaterLine,
     Line,
+    ReleasedLine,
     RequestLine,
     ResumeLine,
     ScheduledLine,
@@ -128,6 +129,9 @@ class Ledger:
                 self._effect(line, announced)
             case ScheduledLine():
                 self.scheduled[line.req] = line
+            case ReleasedLine() if line.answer != "answer":
+                # Held before its commit and cut off there: it will never take place.
+                self.scheduled.pop(line.req, None)
             case FreezeLine() | ResumeLine():
                 self.frozen = isinstance(line, FreezeLine)
             case _:
