@@ -24,6 +24,7 @@ RANKS = {
             "topology", "target", "scenario", "plan", "verdict", "run_folder", "units", "yaml_source", "yaml_tree",
             "yaml_fields", "overrides", "fault_fields", "scenario_file", "scenario_timeline", "scenario_schema",
             "target_file", "target_client", "topology_file", "patching", "callers", "mutants", "library", "verdict_file",
+            "currencies", "target_attached",
         ),
         1,
     ),
@@ -51,10 +52,10 @@ SIDEWAYS = {
     "faults": {"backends", "toxiproxy"},
 }
 
-# The protocol of faults is part of what a scenario is, the PSP's journal is part of the evidence;
-# nothing else of those packages is meant.
-PROTOCOLS = {"paydrill.faults", "paydrill.psp.journal_reader"}
-ONLY_PROTOCOL = {"paydrill.backends.local", "paydrill.backends.docker"}
+# The protocol of faults and the words for the PSP's behaviours are part of what a scenario is, the PSP's
+# journal is part of the evidence; nothing else of those packages is meant.
+PROTOCOLS = {"paydrill.faults", "paydrill.psp.rules", "paydrill.psp.journal_reader"}
+ONLY_PROTOCOL = {"paydrill.backends.local", "paydrill.backends.docker", "paydrill.backends.attached"}
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def test_the_two_backends_do_not_know_each_other():
     broken = [
         f"{one.place}: may not import {one.module}"
         for one in ours()
-        for mine, other in (("local", "docker"), ("docker", "local"))
+        for mine, other in (("local", "docker"), ("docker", "local"), ("attached", "docker"))
         if one.file.is_relative_to(PACKAGE / "backends" / mine)
         and one.module.startswith(f"paydrill.backends.{other}")
     ]

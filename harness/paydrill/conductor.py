@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from paydrill import collector, host_fit
 from paydrill.backends import Stack
@@ -22,9 +23,8 @@ from paydrill.quiescence import wait_until_settled
 from paydrill.run_folder import LineLog, RunFolder
 from paydrill.run_record import record_stack
 from paydrill.schedule import Finish, Heal, Inject, LoadOver, Passed, Trouble, begin, next_action
-from paydrill.topology import CLIENT, Edge
-from paydrill.toxiproxy.client import Bytes
-from paydrill.toxiproxy.toxic import Direction
+from paydrill.topology import CLIENT, PSP
+from paydrill.toxiproxy.traffic import edge_bytes
 from paydrill.witnesses import Witnesses
 
 POLL_S = 0.05
@@ -33,8 +33,8 @@ LEAD_S = 0.15
 HEALTHY_AGAIN_S = 15.0
 LOAD_DRAIN_S = 45.0
 FINAL_READS_S = 20.0
+LOOK_S = 3.0
 DRAIN_S = 5.0
-DIRECTIONS: tuple[Direction, Direction] = ("upstream", "downstream")
 
 
 @dataclass
@@ -81,7 +81,9 @@ class Conductor:
         self._phase("collected")
 
     def _load(self, stack: Stack) -> LoadChild:
-        target, entrance = stack.setup.target, self._entrance(stack)
+        target, entrance = stack.setup.target, stack.topology.entrance()
+        edges = stack.topology.edges
+        psp = next((edge for edge in edges if (edge.client, edge.server) == (CLIENT, PSP)), None)
         return LoadChild(
             plan=self.plan.load,
             client=target.client,
@@ -93,10 +95,13 @@ class Conductor:
             log=self.run.logs / "locust.log",
             edge=entrance.name,
             caller_secret=stack.setup.secrets.caller_secret,
+            pricing=target.pricing,
+            psp=stack.dial(psp) if psp else None,
+            psp_edge=psp.name if psp else None,
+            ca_file=stack.setup.ca_of(stack.topology.node(entrance.server)),
+            # Only a stack of somebody else's remembers the carts of earlier drills.
+            series=sha256(stack.setup.run_id.encode()).hexdigest()[:8] if target.attached else "",
         )
-
-    def _entrance(self, stack: Stack) -> Edge:
-        return next(edge for edge in stack.topology.edges if edge.client == CLIENT)
 
     # -- load and faults
 
@@ -185,7 +190,7 @@ class Conductor:
         finished = load.wait_done(LOAD_DRAIN_S)
         seen = load.counters
         self.timeline.write("load_end", finished=finished, ops=seen.ops, dropped=seen.dropped)
-        settled = wait_until_settled(stack, self.run, stop_asked)
+        settled = wait_until_settled(stack, self.run, stop_asked, lambda: load.final_reads(LOOK_S))
         self.timeline.write(
             "settled",
             open_work=settled.open_work,
@@ -206,9 +211,13 @@ class Conductor:
         second = collector.read_facts(stack, self.run, snap=2)
         self.timeline.write("snapshot", snap=2, equal=collector.equal(first, second))
         self._check_instruments(stack, load)
-        stack.psp.freeze()
-        frozen = stack.psp.drain(DRAIN_S).status
-        self.timeline.write("psp_freeze", n=frozen.n, head=frozen.head, in_flight=frozen.in_flight)
+        for psp in stack.psps.values():
+            psp.freeze()
+        for name, psp in stack.psps.items():
+            frozen = psp.drain(DRAIN_S).status
+            self.timeline.write(
+                "psp_freeze", name=name, n=frozen.n, head=frozen.head, in_flight=frozen.in_flight
+            )
 
     # -- small things
 
@@ -225,19 +234,13 @@ class Conductor:
 
     def _count_bytes(self, stack: Stack, planned: PlannedFault, when: str) -> None:
         """An edge that has carried nothing yet is counted as zero, not left out."""
-        counters = stack.toxiproxy.counters()
-        for edge in (place for place in planned.places if "->" in place):
-            for direction in DIRECTIONS:
-                seen = counters.get((edge, direction), Bytes())
-                self.timeline.write(
-                    "counters",
-                    id=planned.id,
-                    when=when,
-                    edge=edge,
-                    direction=direction,
-                    received=seen.received,
-                    sent=seen.sent,
-                )
+        edges = [place for place in planned.places if "->" in place]
+        moved = edge_bytes(stack) if edges else {}
+        for edge in edges:
+            seen = moved[edge]
+            self.timeline.write(
+                "counters", id=planned.id, when=when, edge=edge, received=seen.received, sent=seen.sent
+            )
 
 
 def course(

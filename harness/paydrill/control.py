@@ -18,7 +18,8 @@ def control_of(request: DrillRequest) -> DrillRequest:
     """The request of the control: same seed, target, mutant and backend."""
     calm = without_faults(request.scenario)
     scenario = replace(calm, name=f"{request.scenario.name}-control")
-    plan = make_plan(scenario, request.topology, request.target, request.seed)
+    left_out = request.plan.load.left_out
+    plan = make_plan(scenario, request.topology, request.target, request.seed, left_out)
     return replace(request, scenario=scenario, plan=plan, control=False)
 
 

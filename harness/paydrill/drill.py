@@ -17,13 +17,14 @@ from pathlib import Path
 from types import FrameType
 
 from paydrill.backends import Backend, Outcome, Secrets, StackSetup, World
-from paydrill.backends.choose import choose
+from paydrill.backends.choose import choose_for
 from paydrill.conductor import course
 from paydrill.control import control_of, marked
 from paydrill.errors import Interrupted, UsageError
 from paydrill.faults import known
 from paydrill.judge import get_ready, judge, write_outcome
 from paydrill.mutants import apply_mutant
+from paydrill.not_run import cannot, not_run
 from paydrill.phase_teller import PhaseTeller
 from paydrill.plan import fault_of
 from paydrill.request import DrillRequest
@@ -42,8 +43,12 @@ def run_drills(requests: Sequence[DrillRequest], *, out: Path, progress: Say) ->
     """Run them one after another. Raises Interrupted (after healing) and EnvironmentNotReady."""
     verdicts = []
     for request in requests:
-        choice = choose(request.backend, progress)
+        choice = choose_for(request.backend, request.target, request.topology, request.owned, progress)
         progress(f"backend {choice.backend.name}: {choice.why}")
+        if why := cannot(request.plan, choice.backend.name, known()):
+            progress(f"not run: {why}")
+            verdicts.append(_not_run(request, choice.backend, out, why))
+            continue
         control = None
         if request.control:
             progress("the control first: the same plan without its faults")
@@ -52,11 +57,22 @@ def run_drills(requests: Sequence[DrillRequest], *, out: Path, progress: Say) ->
     return verdicts
 
 
+def _not_run(request: DrillRequest, backend: Backend, out: Path, why: str) -> Verdict:
+    """A folder with a verdict and reports, as of every drill; nothing is started."""
+    run_id, run = _new_folder(request, backend, out)
+    verdict = not_run(request, backend.name, why, run_id)
+    write_outcome(run, verdict)
+    return verdict
+
+
 def _run_one(
     request: DrillRequest, backend: Backend, out: Path, progress: Say, control: Verdict | None = None
 ) -> Verdict:
     run_id, run = _new_folder(request, backend, out)
     progress(f"drill {request.scenario.name} on {request.topology.name}, seed {request.seed}: {run.path}")
+    if request.plan.load.left_out:
+        names = ", ".join(request.plan.load.left_out)
+        progress(f"left out of the load, because {request.target.name} does not offer it: {names}")
     with _source_of(request) as source, _stop_signals() as stops:
         setup = _setup(request, run_id, run, source)
         with LineLog(run.timeline) as timeline:

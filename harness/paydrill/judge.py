@@ -7,32 +7,45 @@ never an error.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import paydrill
 from paydrill.errors import UsageError
+from paydrill.evidence.psp_journals import read_journals
 from paydrill.guards import codes, run_guards
 from paydrill.guards.counting import ops_during
-from paydrill.guards.facts import FaultFact, RunFacts
+from paydrill.guards.facts import FaultFact, IntentFact, RunFacts
 from paydrill.guards.host_fit import doubt_late_invariants, doubt_late_slos, host_problems
 from paydrill.guards.merge import merge
 from paydrill.guards.read_facts import read_facts
 from paydrill.guards.read_folded import read_folded
+from paydrill.load import classes
+from paydrill.psp.journal_reader import Journal
 from paydrill.recovery import measure_recovery
 from paydrill.report.model import build_report
 from paydrill.report.outputs import render_files
 from paydrill.run_folder import RunFolder
 from paydrill.slo import judge_slos
-from paydrill.verdict import FaultResult, InvariantResult, LoadResult, Reason, Recovery, SloResult, Verdict
+from paydrill.verdict import (
+    ClassResult,
+    FaultResult,
+    InvariantResult,
+    LoadResult,
+    Reason,
+    Recovery,
+    SloResult,
+    Verdict,
+)
 from paydrill.verdict_file import read_verdict, to_bytes, write_atomic
 
 WALL_LIMIT_S = 120.0
 FOLDED = "folded-by"
 """In `evidence/`: written last, holds the version that folded it."""
 NO_RESULTS: tuple[InvariantResult, ...] = ()
+NO_JOURNALS: Mapping[str, Journal] = {}
 NO_SLOS: tuple[SloResult, ...] = ()
 Part = TypeVar("Part")
 
@@ -40,8 +53,11 @@ Part = TypeVar("Part")
 def judge(run: RunFolder, wall_limit_s: float = WALL_LIMIT_S) -> Verdict:
     """The verdict of a run, new or stored. Writes nothing but `evidence/`, folded from the raw files."""
     crashes: list[Reason] = []
-    facts = read_facts(run)
-    invariants = _tried("the invariants", lambda: _invariants(run, facts, wall_limit_s), NO_RESULTS, crashes)
+    journals = _tried("the PSPs' journals", lambda: read_journals(run), NO_JOURNALS, crashes)
+    facts = read_facts(run, journals)
+    invariants = _tried(
+        "the invariants", lambda: _invariants(run, facts, journals, wall_limit_s), NO_RESULTS, crashes
+    )
     slos = _tried("the SLOs", lambda: judge_slos(facts), NO_SLOS, crashes)
     problems = host_problems(facts)
     if problems:
@@ -89,17 +105,19 @@ def write_outcome(run: RunFolder, verdict: Verdict) -> None:
         write_atomic(run.path / name, text.encode("utf-8", "replace"))
 
 
-def _invariants(run: RunFolder, facts: RunFacts, wall_limit_s: float) -> tuple[InvariantResult, ...]:
+def _invariants(
+    run: RunFolder, facts: RunFacts, journals: Mapping[str, Journal], wall_limit_s: float
+) -> tuple[InvariantResult, ...]:
     from paydrill.evidence.fold import fold
     from paydrill.invariants.child import Checker
 
     marker = run.evidence / FOLDED
-    raw_is_there = bool(run.histories()) or run.psp_journal.exists() or not run.evidence.exists()
+    raw_is_there = bool(run.histories()) or bool(journals) or not run.evidence.exists()
     with Checker(facts.expect.invariants) as checker:
         # Without its marker, evidence may be what a crash left of folding, or of another version.
         if raw_is_there and _read_or_empty(marker) != paydrill.__version__:
             marker.unlink(missing_ok=True)
-            fold(run)
+            fold(run, journals)
             write_atomic(marker, paydrill.__version__.encode())
         return checker.judge(run, wall_limit_s)
 
@@ -167,6 +185,27 @@ def _load_result(facts: RunFacts) -> LoadResult:
         dropped=outcomes.count("dropped"),
         during_faults=len(during),
         ops=len(facts.history.ops),
+        classes=_class_results(facts),
+        left_out=facts.info.left_out,
+    )
+
+
+def _class_results(facts: RunFacts) -> tuple[ClassResult, ...]:
+    """Each traffic class that came, by name. A class that this version does not know has no signature."""
+    words = {name: traffic.signature for name, traffic in classes.known().items()}
+    by_class: dict[str, list[IntentFact]] = {}
+    for intent in facts.history.intents:
+        if not intent.second:
+            by_class.setdefault(intent.cls, []).append(intent)
+    return tuple(
+        ClassResult(
+            name=name,
+            arrivals=len(arrivals),
+            as_declared=sum(one.as_declared for one in arrivals),
+            signature=words.get(name, ""),
+            signatures=sum(one.signature for one in arrivals),
+        )
+        for name, arrivals in sorted(by_class.items())
     )
 
 
@@ -176,4 +215,7 @@ def _warnings(facts: RunFacts) -> tuple[str, ...]:
     restarts = tuple(
         f"{node} restarted although the plan did not ask for it" for node in facts.timeline.restarts
     )
-    return (*facts.info.warnings, *(weak if isolation == "weak" else ()), *restarts)
+    left_out = tuple(
+        f"the traffic class {name} was left out: the target does not offer it" for name in facts.info.left_out
+    )
+    return (*facts.info.warnings, *left_out, *(weak if isolation == "weak" else ()), *restarts)

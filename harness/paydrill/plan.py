@@ -7,7 +7,7 @@ two narrow waists of a drill; the other is the evidence.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
@@ -51,11 +51,15 @@ class PlannedFault:
 
 @dataclass(frozen=True)
 class PlannedLoad:
-    """What the load child needs besides the target's client description."""
+    """What the load child needs besides the target's client description.
+
+    left_out: traffic classes of the scenario that the target does not offer; they are not in `mix`
+    """
 
     segments: tuple[Segment, ...]
     mix: Mapping[str, float]
     max_in_flight: int
+    left_out: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -76,8 +80,14 @@ class Plan:
     timing: Mapping[str, float]
 
 
-def make_plan(scenario: Scenario, topology: Topology, target: Target, seed: int) -> Plan:
-    """Resolve a scenario. Raises UnknownPlace when a fault names what the topology does not have."""
+def make_plan(
+    scenario: Scenario, topology: Topology, target: Target, seed: int, left_out: Collection[str] = ()
+) -> Plan:
+    """Resolve a scenario, without the traffic classes `left_out`.
+
+    Raises UnknownPlace when a fault names what the topology does not have.
+    """
+    mix = {name: weight for name, weight in scenario.load.mix.items() if name not in left_out}
     return Plan(
         scenario=scenario.name,
         topology=topology.name,
@@ -85,8 +95,9 @@ def make_plan(scenario: Scenario, topology: Topology, target: Target, seed: int)
         seed=seed,
         load=PlannedLoad(
             segments=segments_of(scenario.load, scenario.timeline),
-            mix=_by_name(scenario.load.mix),
+            mix=_by_name(mix),
             max_in_flight=scenario.load.max_in_flight,
+            left_out=tuple(sorted(left_out)),
         ),
         faults=_planned_faults(scenario.timeline, topology),
         psp=_by_name(scenario.psp),
@@ -147,6 +158,7 @@ def plan_to_json(plan: Plan) -> bytes:
             ],
             "mix": _by_name(plan.load.mix),
             "max_in_flight": plan.load.max_in_flight,
+            "left_out": list(plan.load.left_out),
         },
         "faults": [
             {
@@ -209,7 +221,12 @@ def _plan(document: Mapping[str, Any]) -> Plan:
         topology=str(document["topology"]),
         target=str(document["target"]),
         seed=int(document["seed"]),
-        load=PlannedLoad(segments, _numbers(load["mix"]), int(load["max_in_flight"])),
+        load=PlannedLoad(
+            segments,
+            _numbers(load["mix"]),
+            int(load["max_in_flight"]),
+            tuple(str(name) for name in load.get("left_out", ())),
+        ),
         faults=tuple(_fault(one) for one in document["faults"]),
         psp=_numbers(document["psp"]),
         timing=dict(document["timing"]),

@@ -12,7 +12,7 @@ from paydrill.scenario import Scenario
 from paydrill.target import Target
 from paydrill.topology import Topology
 
-BackendChoice = Literal["auto", "docker", "local"]
+BackendChoice = Literal["auto", "docker", "local", "attached"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,10 @@ class MutantChoice:
 
 @dataclass(frozen=True)
 class DrillRequest:
-    """`argv` is what was typed; `command_t_ns` (monotonic) is when."""
+    """`argv` is what was typed; `command_t_ns` (monotonic) is when.
+
+    owned: the name of the target of which the user says that it is theirs to break
+    """
 
     scenario: Scenario
     target: Target
@@ -37,3 +40,4 @@ class DrillRequest:
     control: bool
     argv: Sequence[str]
     command_t_ns: int
+    owned: str | None = None

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
+
+from paydrill.topology import PSP, PSPS
+
+JOURNAL = "journal.jsonl"
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,21 @@ class RunFolder:
 
     @property
     def psp_journal(self) -> Path:
-        return self.path / "psp" / "journal.jsonl"
+        """The first PSP's, which every drill has."""
+        return self.psp_folder(PSP) / JOURNAL
+
+    def psp_folder(self, psp: str) -> Path:
+        return self.path / psp
+
+    def psp_journals(self) -> Mapping[str, Path]:
+        """The journals that there are, by the PSP's name; the first PSP's first."""
+        named = {psp: self.psp_folder(psp) / JOURNAL for psp in PSPS}
+        return {psp: path for psp, path in named.items() if path.exists()}
+
+    @property
+    def ca(self) -> Path:
+        """The certificate of the run's own authority, where the load balancer speaks TLS."""
+        return self.path / "ca.pem"
 
     @property
     def deliveries(self) -> Path:

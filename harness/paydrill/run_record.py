@@ -73,6 +73,7 @@ def _record(run_id: str, request: DrillRequest, backend: str, timing: Timing) ->
         "title": dict(request.scenario.title),
         "why": request.scenario.why,
         "topology": request.topology.name,
+        "psps": [node.name for node in request.topology.psps],
         "backend": backend,
         "target": request.target.name,
         "mutant": request.mutant.name if request.mutant else None,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from paydrill.faults import Fault
 from paydrill.overrides import apply_overrides, written_out
+from paydrill.psp.rules import APPROVE, EXECUTIONS, GATES, NUMBERS, WEBHOOKS
 from paydrill.scenario import Expect, Load, Scenario, Step, Window
 from paydrill.scenario_timeline import read_timeline
 from paydrill.target import Timing
@@ -16,8 +17,8 @@ from paydrill.units import BadUnit, parse_bound
 from paydrill.yaml_fields import Field, Section, nearest, one_of
 from paydrill.yaml_source import Mistakes, parse_yaml, read_bytes, shown
 
-PSP_ANSWERS = ("approve", "decline", "commit_then_drop", "commit_then_500", "slow_commit")
-PSP_WEBHOOKS = ("webhook_duplicate", "webhook_delay")
+PSP_ANSWERS = (APPROVE, *EXECUTIONS)
+PSP_SHARES = (*PSP_ANSWERS, *GATES, *WEBHOOKS)
 SLOS = ("availability", "ok_ratio", "p95_ms", "p99_ms")
 RATIOS = ("availability", "ok_ratio")
 LANGUAGES = ("en", "zh")
@@ -194,15 +195,25 @@ class _Reader:
         section = field.section(None)
         shares: dict[str, float] = {}
         for name, one in section:
-            if name not in (*PSP_ANSWERS, *PSP_WEBHOOKS):
-                _unknown_key(section, name, "PSP behaviour", (*PSP_ANSWERS, *PSP_WEBHOOKS))
-            shares[name] = one.number(0, 1) or 0.0
+            value = self._psp_value(section, name, one)
+            if value is not None:
+                shares[name] = value
         answers = sum(share for name, share in shares.items() if name in PSP_ANSWERS)
         if answers > 1 + 1e-9:
             field.wrong(
                 f"the shares of the answers sum up to {answers:g}, more than 1", "shares that sum up to 1"
             )
         return shares
+
+    def _psp_value(self, section: Section, name: str, field: Field) -> float | None:
+        """A share of what the PSP does, or one of its settings by the bounds that it has itself."""
+        if number := NUMBERS.get(name):
+            if number.whole:
+                return field.integer(int(number.bottom), int(number.top))
+            return field.number(number.bottom, number.top)
+        if name not in PSP_SHARES:
+            _unknown_key(section, name, "PSP behaviour", (*PSP_SHARES, *NUMBERS))
+        return field.number(0, 1)
 
     def _expect(self, field: Field | None) -> Expect:
         if field is None:

@@ -14,7 +14,8 @@ import orjson
 
 from paydrill.fault_fields import FieldSpec, specs_of
 from paydrill.faults import Fault
-from paydrill.scenario_file import LANGUAGES, PSP_ANSWERS, PSP_WEBHOOKS, SLOS
+from paydrill.psp.rules import NUMBERS, Number
+from paydrill.scenario_file import LANGUAGES, PSP_SHARES, SLOS
 from paydrill.target import Timing
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
@@ -44,7 +45,7 @@ def schema_text(
             "target": {"type": "string", "pattern": NAME},
             "topology": {"type": "string", "pattern": NAME},
             "load": _load(classes),
-            "psp": _shares((*PSP_ANSWERS, *PSP_WEBHOOKS)),
+            "psp": _psp(),
             "timeline": {
                 "type": "array",
                 "items": {"oneOf": [_step(name, faults[name]) for name in sorted(faults)]},
@@ -80,9 +81,15 @@ def _load(classes: Collection[str]) -> dict[str, Any]:
     return _section(properties, ("rate", "duration", "mix"))
 
 
-def _shares(names: Collection[str]) -> dict[str, Any]:
-    section = _section({name: {"type": "number", "minimum": 0, "maximum": 1} for name in names})
-    return {**section, "description": "PSP behaviours and their shares of the operations."}
+def _psp() -> dict[str, Any]:
+    shares = {name: {"type": "number", "minimum": 0, "maximum": 1} for name in PSP_SHARES}
+    section = _section({**shares, **{name: _number(number) for name, number in NUMBERS.items()}})
+    return {**section, "description": "PSP behaviours and their shares of the operations, and its settings."}
+
+
+def _number(number: Number) -> dict[str, Any]:
+    kind = "integer" if number.whole else "number"
+    return {"type": kind, "minimum": number.bottom, "maximum": number.top}
 
 
 def _step(name: str, fault: type[Fault]) -> dict[str, Any]:

@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Runtime = Literal["python", "nginx", "postgres", "psp"]
+Runtime = Literal["python", "nginx", "postgres", "psp", "attached"]
 Outcome = Literal["ok", "fail", "info"]
+Party = Literal["target", "psp"]
+DECIMAL = "decimal"
+"""How an answer's amount is written where it is not in minor units: `amount: total | decimal`."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,9 @@ class OutcomeRule:
 class Request:
     """One client operation: templates over the intent's fields, and where the answer's facts stand.
 
-    answer: fact name (order_ref, state, amount, currency, version) -> dotted path in the JSON body
+    answer: fact name (order_ref, state, amount, currency, version, …) -> dotted path in the JSON body;
+            that of an amount may end with `| decimal`
+    at:     who is asked: the target, or the PSP over the topology's edge `client->psp`
     """
 
     kind: str
@@ -95,6 +100,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     answer: Mapping[str, str] = field(default_factory=dict)
     strong: bool = True
+    at: Party = "target"
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,26 @@ class Client:
     paid_states: tuple[str, ...] = ()
     retry_codes: tuple[str, ...] = ()
     failed_states: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """`percent` off each line, or off the lines of `skus` where it names some."""
+
+    code: str
+    percent: int
+    skus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """How the target says that it prices: what the harness reckons every total from.
+
+    tax_bp: tax contained in a price, hundredths of a percent, by currency; none where it is not named
+    """
+
+    promotions: tuple[Promotion, ...] = ()
+    tax_bp: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -124,6 +150,34 @@ class FactSource:
 
 
 @dataclass(frozen=True)
+class Secret:
+    """A secret that a foreign stack was started with: as `text`, or in the environment variable `env`."""
+
+    text: str = field(default="", repr=False)
+    env: str = ""
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A stack that somebody else runs, by its addresses (`host:port`): the harness starts nothing of it.
+
+    service:  what it is called in topologies and scenarios, as a whole
+    entrance: where it listens; health: a GET path there
+    psp:      where it calls its PSP; the harness listens there in the PSP's place
+    webhook:  where it wants the PSP's events, None for nowhere
+    """
+
+    service: str
+    entrance: str
+    psp: str
+    health: str
+    webhook: str | None = None
+    psp_api_key: Secret | None = None
+    webhook_secret: Secret | None = None
+    caller_secret: Secret | None = None
+
+
+@dataclass(frozen=True)
 class Target:
     """A system under test. `folder` is its source; a mutant is a changed copy of it."""
 
@@ -139,3 +193,5 @@ class Target:
     requirements: str | None = None
     state_classes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     catalogue: tuple[Mapping[str, object], ...] = ()
+    pricing: Pricing = field(default_factory=Pricing)
+    attached: Attached | None = None

@@ -6,14 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
-from paydrill.target import Client, Outcome, OutcomeRule, Request
+from paydrill.target import DECIMAL, Client, Outcome, OutcomeRule, Party, Request
 from paydrill.yaml_fields import Field, Section
 from paydrill.yaml_source import YamlList, YamlMap, YamlNode, shown
 
-KINDS = ("create", "pay", "cancel", "refund", "read", "find", "final")
+KINDS = ("create", "pay", "cancel", "refund", "operator_refund", "challenge", "read", "find", "final")
 NEEDED = ("create", "pay", "read")
+PARTIES = ("target", "psp")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-FACTS = ("order_ref", "said", "state", "amount", "currency", "version", "code")
+FACTS = ("order_ref", "said", "state", "amount", "currency", "version", "code", "challenge")
 OUTCOMES = ("ok", "fail", "info")
 TRANSPORT = ("timeout", "refused", "reset", "eof", "garbled", "stopped", "unparsable")
 _STATUS = re.compile(r"[1-5](\d\d|xx)")
@@ -40,9 +41,10 @@ def _requests(field: Field) -> Mapping[str, Request]:
 
 
 def _request(kind: str, field: Field) -> Request:
-    section = field.section(("method", "path", "body", "headers", "answer", "strong"))
+    section = field.section(("method", "path", "body", "headers", "answer", "strong", "at"))
     method, path = section.require("method"), section.require("path")
     body, headers, strong = section.get("body"), section.get("headers"), section.get("strong")
+    at = section.get("at")
     url = path.text(limit=500) if path else None
     if path and url and not url.startswith("/"):
         path.wrong(f"{shown(url)} is not a path on the target", f"/{url}")
@@ -55,6 +57,7 @@ def _request(kind: str, field: Field) -> Request:
         headers=_headers(headers) if headers else {},
         answer=_answer(section),
         strong=truth is not False,
+        at=cast("Party", (at.choice("party", PARTIES) if at else None) or "target"),
     )
 
 
@@ -74,8 +77,16 @@ def _answer(section: Section) -> Mapping[str, str]:
     field = section.get("answer")
     if field is None:
         return {}
-    pairs = ((fact, one.scalar_text()) for fact, one in field.section(FACTS))
-    return {fact: path for fact, path in pairs if path is not None}
+    facts = field.section(FACTS)
+    pairs = ((fact, one.scalar_text()) for fact, one in facts)
+    paths = {fact: path for fact, path in pairs if path is not None}
+    for fact, one in facts:
+        place, bar, form = paths.get(fact, "").partition("|")
+        if bar and (fact != "amount" or form.strip() != DECIMAL):
+            one.wrong(f"only an amount is read in another form, and only as {place.strip()} | {DECIMAL}")
+        elif bar and "currency" not in paths:
+            one.wrong("a decimal amount means nothing without its currency: say where the answer has it")
+    return paths
 
 
 def _outcome(field: Field) -> OutcomeRule:

@@ -9,9 +9,10 @@ from typing import cast
 
 from paydrill.errors import UsageError
 from paydrill.scenario_file import read_timing
-from paydrill.target import Client, FactSource, Health, Runtime, Service, Target, Timing
+from paydrill.target import Client, FactSource, Health, Pricing, Promotion, Runtime, Service, Target, Timing
+from paydrill.target_attached import read_attached, services_of
 from paydrill.target_client import read_client
-from paydrill.topology import CLIENT, PSP
+from paydrill.topology import CLIENT, PSP, PSPS
 from paydrill.yaml_fields import Field, Section
 from paydrill.yaml_source import Mistakes, parse_yaml, read_bytes, shown
 
@@ -32,6 +33,8 @@ _KEYS = (
     "requirements",
     "state_classes",
     "catalogue",
+    "pricing",
+    "attached",
 )
 _SERVICE_KEYS = ("runtime", "port", "health", "command", "env", "config", "schema", "database", "settings")
 
@@ -65,7 +68,9 @@ class _Reader:
         self._mistakes = mistakes
 
     def read(self, root: Section) -> Target | None:
-        services = self._services(root.require("services"))
+        outside = root.get("attached")
+        attached = read_attached(outside, root) if outside else None
+        services = services_of(attached) if attached else self._services(root.require("services"))
         client = root.require("client")
         facts, open_work = root.get("facts"), root.get("open_work")
         title = root.require("title")
@@ -85,6 +90,8 @@ class _Reader:
             requirements=self._file(root.get("requirements")),
             state_classes=self._state_classes(root.get("state_classes")),
             catalogue=tuple(_catalogue(root.require("catalogue", "catalogue: [{sku: …}]"))),
+            pricing=_pricing(root.get("pricing")),
+            attached=attached,
         )
         return None if self._mistakes.problems else target
 
@@ -125,12 +132,12 @@ class _Reader:
     def _service(self, name: str, section: Section) -> Service:
         runtime, port = section.require("runtime"), section.require("port", "port: 8000")
         word = runtime.choice("runtime", RUNTIMES) if runtime else None
-        if runtime and word and (word == "psp") != (name == PSP):
+        if runtime and word and (word == "psp") != (name in PSPS):
             runtime.wrong(
-                "the runtime `psp` and the service `psp` belong together", PSP if name == PSP else None
+                "the runtime `psp` belongs to the services `psp` and `psp2`", PSP if name in PSPS else None
             )
         health, config = section.get("health"), section.get("config")
-        if health is None and name != PSP and section.usable:
+        if health is None and name not in PSPS and section.usable:
             section.require("health", "health: {http: /healthz}")
         database = section.get("database")
         return Service(
@@ -254,7 +261,7 @@ def _text_map(field: Field | None) -> Mapping[str, str]:
 def _catalogue(field: Field | None) -> list[Mapping[str, object]]:
     rows: list[Mapping[str, object]] = []
     for item in field.items() if field else ():
-        section = item.section(("sku", "unit_price", "currency", "weight", "stock", "title"))
+        section = item.section(("sku", "unit_price", "currency", "weight", "stock", "title", "tags"))
         sku, price, currency = (section.require(key) for key in ("sku", "unit_price", "currency"))
         row: dict[str, object] = {}
         if sku and (text := sku.scalar_text()):
@@ -272,7 +279,33 @@ def _catalogue(field: Field | None) -> list[Mapping[str, object]]:
                 row[key] = stock
             elif key == "title" and (title := one.text(limit=200)):
                 row[key] = title
+            elif key == "tags":
+                row[key] = list(_texts(one))
         rows.append(row)
     if field and not rows:
         field.wrong("the catalogue is empty: there is nothing to buy")
     return rows
+
+
+def _pricing(field: Field | None) -> Pricing:
+    if field is None:
+        return Pricing()
+    section = field.section(("promotions", "tax_bp"))
+    promotions, tax = section.get("promotions"), section.get("tax_bp")
+    rates = {
+        currency: rate
+        for currency, one in (tax.section(None) if tax else ())
+        if (rate := one.integer(0, 10_000)) is not None
+    }
+    found = tuple(_promotion(item) for item in promotions.items()) if promotions else ()
+    return Pricing(promotions=found, tax_bp=rates)
+
+
+def _promotion(field: Field) -> Promotion:
+    section = field.section(("code", "percent", "skus"))
+    code, percent = section.require("code"), section.require("percent", "percent: 15")
+    return Promotion(
+        code=(code.scalar_text() if code else None) or "",
+        percent=(percent.integer(1, 99) if percent else None) or 1,
+        skus=_texts(section.get("skus")),
+    )

@@ -1,7 +1,7 @@
 """One arrangement of nodes and edges of a target (frozen, pure).
 
-A *node* is one process or container, `<service>-<n>`; the two ends that the harness owns, `client`
-and `psp`, have no number. An *edge* is a directed link `orders-1->payments-2`; each one goes
+A *node* is one process or container, `<service>-<n>`; the ends that the harness owns, `client`, `psp`
+and `psp2`, have no number. An *edge* is a directed link `orders-1->payments-2`; each one goes
 through its own Toxiproxy proxy.
 """
 
@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 
 CLIENT = "client"
 PSP = "psp"
-INSTRUMENTS = (CLIENT, PSP)
+PSPS = (PSP, "psp2")
+"""The payment service providers: the first is always there, the second where an edge names it."""
+INSTRUMENTS = (CLIENT, *PSPS)
 
 
 @dataclass(frozen=True, order=True)
 class Node:
-    """`index` counts from 1 within its service; 0 for `client` and `psp`."""
+    """`index` counts from 1 within its service; 0 for the harness's own ends."""
 
     name: str
     service: str
@@ -58,6 +60,15 @@ class Topology:
     settings: Mapping[str, object] = field(default_factory=dict)
     declared_rpo_s: float = 0.0
 
+    @property
+    def tls(self) -> bool:
+        """Whether the load balancer is spoken to over TLS."""
+        return self.settings.get("tls") is True
+
+    @property
+    def psps(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.nodes if node.name in PSPS)
+
     def node(self, name: str) -> Node:
         """The node of that name. Raises UnknownPlace."""
         for node in self.nodes:
@@ -90,6 +101,13 @@ class Topology:
         if not found:
             raise UnknownPlace(place, self.edge_names())
         return found
+
+    def entrance(self) -> Edge:
+        """Where customers come in: their first edge that does not lead to a PSP. Raises UnknownPlace."""
+        for edge in self.edges:
+            if edge.client == CLIENT and edge.server not in PSPS:
+                return edge
+        raise UnknownPlace(f"{CLIENT} -> a service of the target", self.edge_names())
 
     def edge_names(self) -> list[str]:
         """Every way to name an edge: node to node and service to service, sorted."""

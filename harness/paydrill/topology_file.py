@@ -8,7 +8,7 @@ from pathlib import Path
 
 from paydrill.errors import UsageError
 from paydrill.target import Target
-from paydrill.topology import CLIENT, INSTRUMENTS, PSP, Edge, Node, Topology
+from paydrill.topology import CLIENT, INSTRUMENTS, PSP, PSPS, Edge, Node, Topology
 from paydrill.yaml_fields import Field, Section, nearest, one_of
 from paydrill.yaml_source import (
     Mistakes,
@@ -102,12 +102,13 @@ class _Reader:
         services, edges = root.require("services"), root.require("edges", "edges: [client -> lb]")
         counts = self._counts(services) if services else {}
         settings, rpo = root.get("settings"), root.get("declared_rpo_s")
+        expanded = self._edges(edges, counts) if edges else ()
         topology = Topology(
             name=name or folder,
             title=(title.text(limit=200) if title else None) or "",
-            nodes=_nodes(counts),
-            edges=self._edges(edges, counts) if edges else (),
-            settings={key: _plain(one.node) for key, one in settings.section(None)} if settings else {},
+            nodes=_nodes(counts, expanded),
+            edges=expanded,
+            settings=self._settings(settings, counts) if settings else {},
             declared_rpo_s=(rpo.number(0, 86_400) if rpo else None) or 0.0,
         )
         return None if self.mistakes.problems else topology
@@ -127,8 +128,20 @@ class _Reader:
                 counts[name] = count
         return counts
 
+    def _settings(self, field: Field, counts: Mapping[str, int]) -> Mapping[str, object]:
+        """The topology's own values; the harness reads one of them itself, `tls`."""
+        section = field.section(None)
+        for key, one in section:
+            if key == "tls" and one.boolean() and not self._has_load_balancer(counts):
+                one.wrong("there is no service with the runtime `nginx` to speak TLS")
+        return {key: _plain(one.node) for key, one in section}
+
+    def _has_load_balancer(self, counts: Mapping[str, int]) -> bool:
+        return any(self.target.services[name].runtime == "nginx" for name in counts)
+
     def _edges(self, field: Field, counts: Mapping[str, int]) -> tuple[Edge, ...]:
-        ends = (*counts, *INSTRUMENTS)
+        psps = (name for name in PSPS if name == PSP or name in self.target.services)
+        ends = (*counts, CLIENT, *psps)
         edges: dict[Edge, None] = {}
         for item in field.items():
             text = item.text(limit=200)
@@ -150,14 +163,16 @@ class _Reader:
         return tuple(edges)
 
 
-def _nodes(counts: Mapping[str, int]) -> tuple[Node, ...]:
-    """client, the services in their order, psp."""
+def _nodes(counts: Mapping[str, int], edges: tuple[Edge, ...]) -> tuple[Node, ...]:
+    """client, the services in their order, psp, and psp2 where an edge has it at one end."""
     own = [
         Node(name, service, index)
         for service, count in counts.items()
         for name, index in _named(service, count)
     ]
-    return (Node(CLIENT, CLIENT, 0), *own, Node(PSP, PSP, 0))
+    ends = {PSP, *(end for edge in edges for end in (edge.client, edge.server))}
+    psps = (Node(name, name, 0) for name in PSPS if name in ends)
+    return (Node(CLIENT, CLIENT, 0), *own, *psps)
 
 
 def _named(service: str, count: int) -> list[tuple[str, int]]:

@@ -90,8 +90,25 @@ class FaultResult:
 
 
 @dataclass(frozen=True)
+class ClassResult:
+    """One traffic class: how many of its arrivals ended as it declares, and how often its event happened.
+
+    signature: the event that only this class is there to bring about; `signatures` counts it
+    """
+
+    name: str
+    arrivals: int
+    as_declared: int
+    signature: str
+    signatures: int
+
+
+@dataclass(frozen=True)
 class LoadResult:
-    """`intents = ok + fail + info + dropped` count checkouts by final outcome; the other two count ops."""
+    """`intents = ok + fail + info + dropped` count checkouts by final outcome; the next two count ops.
+
+    left_out: traffic classes of the scenario that the target does not offer
+    """
 
     intents: int = 0
     ok: int = 0
@@ -100,6 +117,8 @@ class LoadResult:
     dropped: int = 0
     during_faults: int = 0
     ops: int = 0
+    classes: tuple[ClassResult, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from paydrill.errors import UsageError
 from paydrill.run_folder import RunFolder
 from paydrill.verdict import (
     SCHEMA,
+    ClassResult,
     FaultResult,
     Finding,
     GuardResult,
@@ -48,15 +49,20 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
         "slos": [_fields(slo) for slo in verdict.slos],
         "recovery": _recovery(verdict.recovery),
         "faults": [_fields(fault) for fault in verdict.faults],
-        "load": _fields(verdict.load),
+        "load": _load(verdict.load),
         "versions": dict(verdict.versions),
         "warnings": list(verdict.warnings),
         "run": verdict.run,
     }
 
 
-def _fields(part: GuardResult | SloResult | FaultResult | LoadResult) -> dict[str, Any]:
+def _fields(part: GuardResult | SloResult | FaultResult | LoadResult | ClassResult) -> dict[str, Any]:
     return {name: getattr(part, name) for name in part.__dataclass_fields__}
+
+
+def _load(load: LoadResult) -> dict[str, Any]:
+    lists = {"classes": [_fields(one) for one in load.classes], "left_out": list(load.left_out)}
+    return {**_fields(load), **lists}
 
 
 def _invariant(result: InvariantResult) -> dict[str, Any]:
@@ -148,10 +154,16 @@ def _from_json(document: Mapping[str, Any]) -> Verdict:
         slos=tuple(SloResult(**row) for row in document["slos"]),
         recovery=_read_recovery(document["recovery"]),
         faults=tuple(FaultResult(**row) for row in document["faults"]),
-        load=LoadResult(**document["load"]),
+        load=_read_load(document["load"]),
         versions=dict(document["versions"]),
         warnings=tuple(document["warnings"]),
     )
+
+
+def _read_load(row: Mapping[str, Any]) -> LoadResult:
+    """A verdict from before the classes were counted has none."""
+    classes = tuple(ClassResult(**one) for one in row.get("classes", ()))
+    return LoadResult(**{**row, "classes": classes, "left_out": tuple(row.get("left_out", ()))})
 
 
 def _read_invariant(row: Mapping[str, Any]) -> InvariantResult:

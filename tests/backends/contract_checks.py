@@ -6,10 +6,12 @@ folder; test_contract.py reports them one by one. A check ends with the stack he
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 import traceback
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,7 @@ from paydrill.backends import Address, CommandResult, Stack
 from paydrill.errors import DrillBroken
 from paydrill.topology import Edge
 from paydrill.toxiproxy.toxic import Toxic
+from paydrill.toxiproxy.traffic import edge_bytes
 
 RESULTS = "contract.json"
 
@@ -175,14 +178,16 @@ def a_toxic_acts_on_its_edge_only(stack: Stack, _: Hooks) -> None:
 def a_node_reaches_its_own_edges(stack: Stack, _: Hooks) -> None:
     assert _connects(stack, stack.dial(Edge("store-1", "db-1"))), "its own edge"
     assert _connects(stack, stack.dial(Edge("store-1", "psp"))), "its own edge to the PSP"
+    assert _connects(stack, stack.dial(Edge("store-1", "psp2"))), "its own edge to the second PSP"
 
 
 def a_node_cannot_bypass_its_proxies(stack: Stack, hooks: Hooks) -> None:
     if stack.isolation != "strong":
         return
-    for name in ("db-1", "store-2", "front-1", "psp"):
+    for name in ("db-1", "store-2", "front-1", "psp", "psp2"):
         assert not _connects(stack, hooks.direct(stack, name)), name
     assert not _connects(stack, stack.dial(Edge("store-2", "db-1"))), "another node's edge"
+    assert not _connects(stack, stack.dial(Edge("client", "psp"))), "the customer's edge to the PSP"
 
 
 def a_node_cannot_reach_the_instruments(stack: Stack, hooks: Hooks) -> None:
@@ -207,10 +212,72 @@ def the_psp_can_be_driven(stack: Stack, _: Hooks) -> None:
     assert Path(stack.setup.run_dir, "psp", "journal.jsonl").stat().st_size > 0
 
 
+def a_customer_reaches_the_psp_by_an_edge_of_its_own(stack: Stack, _: Hooks) -> None:
+    paid = charge(stack, Edge("client", "psp"), "pm_pd_1")
+    assert paid["status"] == "succeeded", paid
+
+
+def each_psp_has_a_ledger_of_its_own(stack: Stack, _: Hooks) -> None:
+    assert list(stack.psps) == ["psp", "psp2"]
+    assert stack.psp is stack.psps["psp"]
+    before = {name: psp.status().n for name, psp in stack.psps.items()}
+    first = charge(stack, Edge("store-1", "psp"), "pm_pd_2")
+    between = {name: psp.status().n for name, psp in stack.psps.items()}
+    second = charge(stack, Edge("store-1", "psp2"), "pm_pd_2")
+    after = {name: psp.status().n for name, psp in stack.psps.items()}
+    assert first["id"] != second["id"], "an id names one payment in all of the run"
+    assert between["psp"] > before["psp"] and between["psp2"] == before["psp2"]
+    assert after["psp2"] > between["psp2"]
+    for name in stack.psps:
+        assert Path(stack.setup.run_dir, name, "journal.jsonl").stat().st_size > 0
+    head = Path(stack.setup.run_dir, "psp2", "journal.jsonl").read_text().splitlines()[0]
+    assert '"profile":"strict_single_use"' in head, "what its service's command asks for"
+
+
+def a_fault_towards_the_second_psp_spares_the_first(stack: Stack, _: Hooks) -> None:
+    edge = Edge("store-1", "psp2")
+    stack.toxiproxy.disable(edge)
+    assert not _connects(stack, stack.dial(edge))
+    assert _connects(stack, stack.dial(Edge("store-1", "psp")))
+    stack.toxiproxy.enable(edge)
+    assert charge(stack, edge, "pm_pd_3")["status"] == "succeeded"
+
+
+def bytes_of_a_kept_connection_are_counted(stack: Stack, _: Hooks) -> None:
+    address = stack.dial(Edge("client", "lb-1"))
+    before = edge_bytes(stack)["client->lb-1"]
+    kept = http.client.HTTPConnection(address.host, address.port, timeout=10)
+    sent = 0
+    for _n in range(5):
+        kept.request("GET", "/lb-health", headers={"X-Filler": "x" * 1000})
+        sent += 1000
+        assert kept.getresponse().read() == b"ok"
+    _until(lambda: edge_bytes(stack)["client->lb-1"].sent > before.sent)
+    while_open = edge_bytes(stack)["client->lb-1"]
+    kept.close()
+    assert sent <= while_open.received - before.received < 3 * sent
+    # The same bytes, now by Toxiproxy's own word, and no longer the kernel's.
+    _until(lambda: edge_bytes(stack)["client->lb-1"].received >= while_open.received)
+    _until(lambda: edge_bytes(stack)["client->lb-1"].received < while_open.received + sent)
+
+
 def versions_are_told(stack: Stack, _: Hooks) -> None:
     versions = stack.versions()
     for part in ("postgresql", "nginx", "toxiproxy", "python", "starlette", "asyncpg"):
         assert versions.get(part), (part, versions)
+
+
+def charge(stack: Stack, edge: Edge, token: str) -> dict[str, str]:
+    """The PSP's answer to one payment that is made at once, asked over the edge."""
+    form = {"amount": "1999", "currency": "usd", "payment_method": token, "confirm": "true"}
+    request = urllib.request.Request(
+        f"http://{stack.dial(edge)}/v1/payment_intents",
+        data=urllib.parse.urlencode(form).encode(),
+        headers={"Authorization": f"Bearer {stack.setup.secrets.psp_api_key}"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        made: dict[str, str] = json.load(answer)
+    return made
 
 
 def _in_store(stack: Stack, code: str) -> CommandResult:
@@ -272,6 +339,10 @@ CHECKS: dict[str, Callable[[Stack, Hooks], None]] = {
         a_node_cannot_bypass_its_proxies,
         a_node_cannot_reach_the_instruments,
         the_psp_can_be_driven,
+        a_customer_reaches_the_psp_by_an_edge_of_its_own,
+        each_psp_has_a_ledger_of_its_own,
+        a_fault_towards_the_second_psp_spares_the_first,
+        bytes_of_a_kept_connection_are_counted,
         a_toxic_acts_on_its_edge_only,
         a_killed_node_refuses_through_its_edge,
         kill_ends_a_node_and_start_makes_another,

@@ -1,4 +1,4 @@
-"""The mini target as a StackSetup: lb -> front -> store x2 -> db, built here so that no YAML is needed."""
+"""The mini target as a StackSetup: lb -> front -> store x2 -> db, and two PSPs; built without any YAML."""
 
 from __future__ import annotations
 
@@ -31,10 +31,18 @@ SERVICES = {
         env={**PYTHON_ENV, "DATABASE": "postgresql://app@{{ edges.db[0] }}/app"},
     ),
     "db": Service("db", "postgres", 5432, Health(postgres=True), schema="sql"),
+    "psp": Service(
+        "psp",
+        "psp",
+        12111,
+        Health(),
+        command=("--webhook-url", "http{{ 's' if tls.on else '' }}://{{ edges.lb[0] }}/hook"),
+    ),
+    "psp2": Service("psp2", "psp", 12112, Health(), command=("--profile", "strict_single_use")),
 }
 NODES = tuple(
     Node(name, name.rpartition("-")[0] or name, int(name.rpartition("-")[2]) if "-" in name else 0)
-    for name in ("client", "lb-1", "front-1", "store-1", "store-2", "db-1", "psp")
+    for name in ("client", "lb-1", "front-1", "store-1", "store-2", "db-1", "psp", "psp2")
 )
 EDGES = tuple(
     Edge(*name.split("->"))
@@ -46,12 +54,15 @@ EDGES = tuple(
         "store-1->db-1",
         "store-2->db-1",
         "store-1->psp",
+        "store-1->psp2",
+        "client->psp",
+        "psp->lb-1",
     )
 )
 TOPOLOGY = Topology("mini", "One of each", NODES, EDGES)
 
 
-def minitarget(folder: Path) -> StackSetup:
+def minitarget(folder: Path, topology: Topology = TOPOLOGY) -> StackSetup:
     """A setup of the mini target with a fresh run folder below `folder`."""
     run_dir = folder / f"run-{uuid.uuid4().hex[:8]}"
     (run_dir / "logs").mkdir(parents=True)
@@ -67,7 +78,7 @@ def minitarget(folder: Path) -> StackSetup:
         run_dir=run_dir,
         target=target,
         source=source,
-        topology=TOPOLOGY,
+        topology=topology,
         timing=Timing(),
         seed=7,
         psp_behaviour={},

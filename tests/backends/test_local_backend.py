@@ -76,7 +76,7 @@ def test_a_stop_during_the_start_ends_it_at_once(tmp_path: Path) -> None:
 def test_a_dead_instrument_is_named(tmp_path: Path) -> None:
     def conductor(stack: Stack, _: Callable[[], bool]) -> None:
         said = [stack.dead_instruments()]
-        for name in ("toxiproxy", "psp"):
+        for name in ("toxiproxy", "psp2", "psp"):
             process = stack.instruments[name]  # type: ignore[attr-defined]
             process.kill()
             process.wait()
@@ -85,8 +85,9 @@ def test_a_dead_instrument_is_named(tmp_path: Path) -> None:
 
     setup = minitarget(tmp_path)
     assert drill(setup, conductor).code == 0
-    none, one, two = json.loads((setup.run_dir / "said").read_text())
-    assert (none, one, sorted(two)) == ([], ["toxiproxy"], ["psp", "toxiproxy"])
+    none, one, two, three = json.loads((setup.run_dir / "said").read_text())
+    assert (none, one, sorted(two)) == ([], ["toxiproxy"], ["psp2", "toxiproxy"])
+    assert sorted(three) == ["psp", "psp2", "toxiproxy"]
 
 
 def test_drills_side_by_side_do_not_meet(tmp_path: Path) -> None:
@@ -116,11 +117,12 @@ def test_drills_side_by_side_do_not_meet(tmp_path: Path) -> None:
     assert [outcome and outcome.code for outcome in outcomes] == [0, 0, 0]
 
 
-def test_nothing_of_the_psp_but_its_journal_stays(tmp_path: Path) -> None:
+def test_nothing_of_a_psp_but_its_journal_stays(tmp_path: Path) -> None:
     setup = minitarget(tmp_path)
     assert drill(setup, nothing).code == 0
-    assert [path.name for path in (setup.run_dir / "psp").iterdir()] == ["journal.jsonl"]
-    assert sorted(path.name for path in setup.run_dir.iterdir()) == ["logs", "psp"]
+    for psp in ("psp", "psp2"):
+        assert [path.name for path in (setup.run_dir / psp).iterdir()] == ["journal.jsonl"]
+    assert sorted(path.name for path in setup.run_dir.iterdir()) == ["logs", "psp", "psp2"]
 
 
 def test_the_fork_server_imports_no_code_of_the_target(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from paydrill.backends import Address, Secrets, StackSetup
 from paydrill.backends.nodes import plan_nodes
+from paydrill.backends.psp_command import psp_argv, wishes_for
+from paydrill.backends.tls import issue
 from paydrill.errors import UsageError
 from paydrill.target import Client, Health, Service, Target, Timing
 from paydrill.topology import Edge, Node, Topology
@@ -159,6 +162,84 @@ def test_a_target_may_have_wishes_for_the_psp(tmp_path: Path) -> None:
     psp = Service("psp", "psp", 80, Health(), command=("--webhook", "http://x/hook"))
     plans = plan_nodes(setup_of(tmp_path, psp=psp), Addresses())
     assert [plan.argv for plan in plans if plan.node.name == "psp"] == [("--webhook", "http://x/hook")]
+
+
+def test_a_target_may_have_wishes_for_each_psp(tmp_path: Path) -> None:
+    services = {
+        "psp": Service(
+            "psp", "psp", 80, Health(), command=("--webhook-url", "http://{{ edges.lb[0] }}/hook")
+        ),
+        "psp2": Service("psp2", "psp", 81, Health(), command=("--profile", "strict_single_use")),
+    }
+    nodes, edges = (*NODES, Node("psp2", "psp2", 0)), (*EDGES, Edge("psp", "lb-1"), Edge("web-1", "psp2"))
+    setup = replace(
+        setup_of(tmp_path, **services),
+        topology=replace(TOPOLOGY, nodes=nodes, edges=edges),
+        psp_behaviour={"decline": 0.1},
+    )
+    plans = plan_nodes(setup, Addresses())
+    first, second = (
+        psp_argv(setup, Addresses(), node, "/psps", wishes_for(node, plans)) for node in setup.topology.psps
+    )
+    assert first[-2:] == ("--webhook-url", "http://psp-to-lb-1:81/hook")
+    assert second[-2:] == ("--profile", "strict_single_use")
+    assert (option(first, "--behaviour"), option(second, "--behaviour")) == ('{"decline": 0.1}', "{}")
+    assert option(first, "--seed") == "5"
+    assert option(second, "--seed") != "5", "ids are hashes of the seed"
+    assert "--webhook-ca" not in first
+
+
+def option(argv: tuple[str, ...], name: str) -> str:
+    return argv[argv.index(name) + 1]
+
+
+@pytest.mark.parametrize("node", ["web-1", "lb-1"])
+def test_where_the_second_psp_is_not_nobody_has_an_edge_to_it(tmp_path: Path, node: str) -> None:
+    text = "{% if edges.psp2 is defined %}http://{{ edges.psp2[0] }}{% endif %}"
+    service = {"web-1": web(env={"X": text}), "lb-1": Service("lb", "python", 80, Health(), env={"X": text})}
+    plans = plan_nodes(setup_of(tmp_path, **{node[:-2]: service[node]}), Addresses())
+    assert plans[0].env["X"] == ""
+
+
+TLS = replace(TOPOLOGY, settings={"tls": True})
+NGINX_TEXT = "{% if tls.on %}{{ tls.cert_file }} {{ tls.key_file }}{% endif %}"
+
+
+def test_a_load_balancer_with_tls_finds_its_certificate_in_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "n").write_text(NGINX_TEXT)
+    lb = Service("lb", "nginx", 80, Health(http="/"), config={"n": "nginx.conf"})
+    plain = setup_of(tmp_path, lb=lb, web=web(env={"SCHEME": "{{ 'https' if tls.on else 'http' }}"}))
+    assert issue(plain, Addresses()) is None
+    assert plan_nodes(plain, Addresses())[0].files == {"nginx.conf": ""}
+
+    setup = replace(plain, topology=TLS)
+    tls = issue(setup, Addresses())
+    assert tls is not None and list(tls.certificates) == ["lb-1"]
+    node, other = plan_nodes(setup, Addresses(), tls)[:2]
+    assert node.files["nginx.conf"] == "/data/lb-1/tls-cert.pem /data/lb-1/tls-key.pem"
+    assert "PRIVATE KEY" in node.files["tls-key.pem"]
+    assert other.env["SCHEME"] == "https" and not other.files
+    assert "PRIVATE KEY" not in tls.ca
+
+
+def test_only_a_node_with_a_certificate_can_name_it(tmp_path: Path) -> None:
+    setup = replace(setup_of(tmp_path, web=web(env={"X": "{{ tls.key_file }}"})), topology=TLS)
+    with pytest.raises(UsageError, match=r"web-1: env\.X: .*key_file"):
+        plan_nodes(setup, Addresses(), issue(setup, Addresses()))
+
+
+def test_a_certificate_names_the_node_and_the_proxies_before_it(tmp_path: Path) -> None:
+    from cryptography import x509
+
+    lb = Service("lb", "nginx", 80, Health(http="/"))
+    tls = issue(replace(setup_of(tmp_path, lb=lb), topology=TLS), Addresses())
+    assert tls is not None
+    leaf = x509.load_pem_x509_certificate(tls.certificates["lb-1"].chain.encode())
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert set(names.get_values_for_type(x509.DNSName)) == {
+        "at-lb-1", "client-to-lb-1", "localhost", "lb-1",
+    }  # fmt: skip
+    assert [str(ip) for ip in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
 
 
 def test_nginx_runs_in_the_foreground_in_its_own_folder(tmp_path: Path) -> None:

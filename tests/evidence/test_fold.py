@@ -303,6 +303,16 @@ def test_any_torn_tail_and_any_missing_file_gives_tables_and_never_more_than_was
             assert vouched[table]["complete"] is False, table
 
 
+def test_a_reading_that_was_cut_between_two_rows_is_not_whole(drill):
+    run = good_drill(drill).write()
+    path = next(run.readings.glob("sut_fact-*"))
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    fold(run)
+    (reading,) = (row for row in rows(run, "reading") if row["tbl"] == "sut_fact")
+    assert reading["complete"] is False
+    assert "rows, of" in reading["error"]
+
+
 @QUICK
 @given(
     junk=JUNK,

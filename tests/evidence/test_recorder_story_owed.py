@@ -3,7 +3,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from paydrill.evidence.owed import charges_without_order
+from paydrill.evidence.owed import charges_without_order, open_as_read, orders_as_read
 from paydrill.evidence.recorder import write_reading
 from paydrill.evidence.story import events_of
 
@@ -23,6 +23,7 @@ def test_a_reading_is_a_header_and_the_rows_as_they_were(drill):
             "t_to_ns": 9,
             "complete": False,
             "error": "cut",
+            "rows": 1,
         }
     }
     assert row == {"sku": "tea", "odd": None}
@@ -79,3 +80,41 @@ def test_what_is_owed_counts_charges_that_have_neither_order_nor_refund(drill):
     assert charges_without_order(run, facts) == 2
     facts[1]["state"] = "paid"
     assert charges_without_order(run, facts) == 1
+
+
+def test_an_order_that_customers_still_see_open_is_open_and_its_charge_is_owed(drill):
+    intent = drill.intent()
+    token = drill.token(intent)
+    drill.op("create", intent, at=1.0, said="created")
+    drill.op("pay", intent, at=2.0, outcome="info", status=None, token=token)
+    drill.capture(token, at=2.5)
+    drill.op("final", intent, at=30.0, said="payment_pending")
+    run = drill.write()
+    assert open_as_read(run) == 1
+    assert charges_without_order(run, orders_as_read(run)) == 1
+
+
+def test_the_last_look_at_an_order_is_the_one_that_counts(drill):
+    intent, _, _ = drill.checkout()
+    drill.op("final", intent, at=30.0, said="payment_pending")
+    drill.op("final", intent, at=31.0, said="paid")
+    drill.op("final", intent, at=32.0, outcome="info", status=503)
+    run = drill.write()
+    assert open_as_read(run) == 0
+    assert charges_without_order(run, orders_as_read(run)) == 0
+
+
+def test_an_order_that_was_created_and_left_is_not_open(drill):
+    intent = drill.intent()
+    drill.op("create", intent, at=1.0, said="created")
+    drill.op("pay", intent, at=2.0, outcome="info", status=None, token=drill.token(intent))
+    drill.op("final", intent, at=30.0, said="created")
+    assert open_as_read(drill.write()) == 0
+
+
+def test_an_order_as_created_whose_payment_was_accepted_is_open(drill):
+    intent = drill.intent()
+    drill.op("create", intent, at=1.0, said="created")
+    drill.op("pay", intent, at=2.0, status=202, said="created", token=drill.token(intent))
+    drill.op("final", intent, at=30.0, said="created")
+    assert open_as_read(drill.write()) == 1

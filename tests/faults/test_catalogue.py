@@ -34,7 +34,7 @@ def test_a_fault_names_itself_its_effect_and_its_backends(name):
     assert fault.effect in ("money", "availability", "none")
     assert fault.expects in ("none", "some", "most")
     assert fault.carries in ("bytes", "nothing", "arrivals")
-    assert set(fault.backends) <= {"local", "docker"}
+    assert set(fault.backends) <= {"local", "docker", "attached"}
     assert dataclasses.is_dataclass(fault) and fault.__dataclass_params__.frozen
 
 

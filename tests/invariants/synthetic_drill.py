@@ -25,7 +25,7 @@ from paydrill.run_folder import RunFolder
 
 START_NS = 1_000_000_000_000
 CLASSES = {
-    "order": {"created": "open", "payment_pending": "open", "under_review": "review", "paid": "paid", "fulfilled": "paid",
+    "order": {"created": "open", "reserved": "open", "payment_pending": "open", "under_review": "review", "paid": "paid", "fulfilled": "paid",
               "payment_failed": "failed", "cancelled": "cancelled", "refunded": "refunded"},
     "payment": {"submitted": "open", "unknown": "open", "captured": "paid", "declined": "failed", "refunded": "refunded"},
 }  # fmt: skip
@@ -51,7 +51,7 @@ class SyntheticDrill:
             "paid_states": ["paid", "fulfilled"],
         }
         self.history, self.timeline, self.journal = [], [], []
-        self.snapshots = {}
+        self.snapshots, self.transitions = {}, []
         self.intents = {}
         self._ids = {kind: itertools.count(1) for kind in ("intent", "token", "op", "eff", "req", "pi")}
         self.history_ends = True
@@ -70,6 +70,13 @@ class SyntheticDrill:
         self._client(at, "token", token=number, wire=f"pm_pd_{number}", intent=intent, try_no=try_no)
         return number
 
+    def saved_token(self, intent, card, at=1.0):
+        """A payment by a saved card, which the PSP knows by the number `card` alone."""
+        number = next(self._ids["token"])
+        self._client(at, "token", token=number, wire=f"pm_pd_{card}_saved", intent=intent, try_no=1, saved=card,
+                     **self.intents[intent])  # fmt: skip
+        return number
+
     def op(self, kind, intent, at, outcome="ok", status=200, took=0.2, answered=True, **more):
         """One operation. `answered` False leaves it open; `said`, `token`, `key`, `executed` … as in the history."""
         number = next(self._ids["op"])
@@ -77,11 +84,12 @@ class SyntheticDrill:
         route = {"create": "POST /v1/orders", "final": "GET /v1/orders/x"}.get(
             kind, f"POST /v1/orders/{intent}/{kind}"
         )
-        invoke = {"op": number, "intent": intent, "op_kind": kind, "caller": f"c{intent}", "route": route,
+        invoke = {"op": number, "intent": intent, "op_kind": kind, "caller": more.pop("caller", f"c{intent}"), "route": route,
                   "idem_key": more.pop("key", f"k{number}"), "body": more.pop("body", "b"), "token": more.pop("token", None),
                   "order_ref": more.pop("order_ref", None if kind == "create" else f"ord-{intent}"),
                   "amount": more.pop("amount", money["amount"]), "currency": more.pop("sent_currency", money["currency"]),
-                  "due": ns(at), "try_no": 1, "strong": more.pop("strong", kind == "final")}  # fmt: skip
+                  "due": ns(at), "try_no": 1, "strong": more.pop("strong", kind == "final"),
+                  "refund_ref": more.pop("refund_ref", None)}  # fmt: skip
         self._client(at, "invoke", **invoke)
         if answered:
             executed = more.pop("executed", status in (200, 201, 202, 402))
@@ -206,6 +214,14 @@ class SyntheticDrill:
     def payment_row(self, intent, state="captured", snap=1, **more):
         self.fact("payment", more.pop("ref", f"pay-{intent}"), state, snap, intent, **more)
 
+    def order_history(self, intent, *states):
+        """The states that an order went through, from the target's own history."""
+        pairs = zip((None, *states), states, strict=False)
+        self.transitions += [
+            {"kind": "order", "ref": f"ord-{intent}", "seq": seq, "from": old, "to": new}
+            for seq, (old, new) in enumerate(pairs, start=1)
+        ]
+
     # -- whole stories -----------------------------------------------------------------------------
     def checkout(self, amount=1000, currency="USD", final="paid", captured=True):
         """A checkout that went well: created, paid, captured, shown as paid. Returns (intent, token, pi)."""
@@ -232,6 +248,8 @@ class SyntheticDrill:
         digests = self._write_journal()
         self._write_history()
         self._write_timeline(digests)
+        if self.transitions:
+            write_reading(self.run, "transition", "db-1", 1, self.transitions, ns(41), ns(41) + 5, True)
         for number, snap in self.snapshots.items():
             write_reading(
                 self.run,

@@ -158,7 +158,7 @@ def checkout(
         {"t": at(due_s + 0.01), "kind": "invoke", "op": op + 1, "op_kind": "pay", "due": at(due_s + 0.01),
          "token": number, **common},
         {"t": at(paid_s), "kind": "return", "op": op + 1, "outcome": outcome, "status": 200},
-        {"t": at(paid_s), "kind": "done", "intent": number, "outcome": outcome},
+        {"t": at(paid_s), "kind": "done", "intent": number, "outcome": outcome, "as_declared": outcome == "ok", "signature": 1},
     ]  # fmt: skip
 
 

@@ -270,7 +270,7 @@ def test_a_changed_byte_in_the_journal_breaks_the_chain(drill, tmp_path):
     run.psp_journal.write_bytes(run.psp_journal.read_bytes().replace(b'"amount":4998', b'"amount":4999', 1))
     facts = replace(read_facts(run), results=EXAMINED)
     assert [g.code for g in run_guards(facts) if g.code] == [codes.PSP_CHAIN_BROKEN]
-    assert "does not hash" in facts.psp.broken
+    assert "hash does not follow" in facts.psps[0].broken
 
 
 def test_an_edge_that_refuses_needs_traffic_before_only(drill, tmp_path):

@@ -36,7 +36,7 @@ PHASES = ("starting", "steady", "load", "fault", "healing", "quiescing", "collec
 def results(monkeypatch):
     """What the invariants say, without running them; a test may change the list."""
     said = list(HELD)
-    monkeypatch.setattr(judging, "_invariants", lambda run, facts, limit: tuple(said))
+    monkeypatch.setattr(judging, "_invariants", lambda run, facts, journals, limit: tuple(said))
     return said
 
 
@@ -62,6 +62,8 @@ def test_a_healthy_drill_passes(drill, results, tmp_path):
     assert (document["verdict"], document["exit_code"], document["reasons"]) == ("pass", 0, [])
     assert document["load"] == {
         "intents": 400, "ok": 400, "fail": 0, "info": 0, "dropped": 0, "during_faults": 240, "ops": 800,
+        "classes": [{"name": "checkout", "arrivals": 400, "as_declared": 400, "signature": "a paid order", "signatures": 400}],
+        "left_out": [],
     }  # fmt: skip
     assert document["faults"] == [
         {"fault": "timeout", "where": "payments-1->psp", "start_s": 5.0, "end_s": 11.0, "witnessed": True,
@@ -175,7 +177,7 @@ def test_without_run_json_the_scenario_says_what_was_expected(drill, results, tm
 
 
 def test_a_crash_of_the_invariants_is_a_reason(drill, monkeypatch, tmp_path):
-    def crash(run, facts, limit):
+    def crash(run, facts, journals, limit):
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(judging, "_invariants", crash)
@@ -183,6 +185,30 @@ def test_a_crash_of_the_invariants_is_a_reason(drill, monkeypatch, tmp_path):
     assert document["verdict"] == "inconclusive"
     crashed = [reason for reason in document["reasons"] if reason["code"] == codes.CHECKER_CRASHED]
     assert crashed and "out of memory" in crashed[0]["detail"]
+
+
+# -- traffic classes
+
+
+def test_a_second_wish_is_an_intent_and_no_arrival(drill, results, tmp_path):
+    lines = [line for line in drill.history if line.get("intent") in (1, 2)]
+    for line in lines:
+        if line["kind"] == "intent":
+            line.update(arrival=1, checkout=line["intent"] == 1)
+        if line["kind"] == "done" and line["intent"] == 2:
+            del line["as_declared"], line["signature"]
+    document = judged(drill.write(tmp_path / "run"))
+    assert document["load"]["intents"] == 399, "the second wish says that it is no checkout"
+    (checkout,) = document["load"]["classes"]
+    assert (checkout["arrivals"], checkout["as_declared"], checkout["signatures"]) == (399, 399, 399)
+
+
+def test_a_class_that_was_left_out_is_told_and_warned_of(drill, results, tmp_path):
+    drill.plan["load"]["left_out"] = ["challenge"]
+    document = judged(drill.write(tmp_path / "run"))
+    assert document["load"]["left_out"] == ["challenge"]
+    assert "the traffic class challenge was left out: the target does not offer it" in document["warnings"]
+    assert document["verdict"] == "pass"
 
 
 # -- a machine that did not keep up
@@ -230,7 +256,7 @@ def folds(monkeypatch):
 
     done = []
 
-    def fold(run):
+    def fold(run, journals):
         run.evidence.mkdir(exist_ok=True)
         done.append(run.path)
 

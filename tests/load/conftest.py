@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import itertools
 import json
 import pickle
+import queue
 import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,13 @@ from aiohttp import web
 from paydrill.backends import Address
 from paydrill.load.child import LoadChild
 from paydrill.plan import PlannedLoad, Segment
-from paydrill.target import Client, OutcomeRule, Request, Timing
+from paydrill.target import Client, OutcomeRule, Pricing, Promotion, Request, Target, Timing
+
+# pytest's importlib mode has no sibling imports; the model is loaded by its path.
+_SPEC = importlib.util.spec_from_file_location("model_stack", Path(__file__).parent / "model_stack.py")
+assert _SPEC is not None and _SPEC.loader is not None
+model_stack = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(model_stack)
 
 KEYED = {"Idempotency-Key": "{{ op.key }}", "Authorization": "Bearer {{ intent.customer }}"}
 ANSWER = {
@@ -152,33 +161,58 @@ class Shop:
         return row
 
 
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    """A running shop; it ends with the test."""
-    shop = Shop()
+@contextmanager
+def served(handle: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Iterator[int]:
+    """A running HTTP server; yields its port."""
     loop = asyncio.new_event_loop()
-    ready = threading.Event()
+    ports: queue.Queue[int] = queue.Queue()
 
     async def serve() -> None:
         app = web.Application()
-        app.router.add_route("*", "/{tail:.*}", shop.handle)
+        app.router.add_route("*", "/{tail:.*}", handle)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
-        shop.port = runner.addresses[0][1]
+        ports.put(runner.addresses[0][1])
 
     def run() -> None:
         loop.run_until_complete(serve())
-        loop.call_soon(ready.set)
         loop.run_forever()
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    assert ready.wait(10)
-    yield shop
+    yield ports.get(timeout=10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(5)
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    """A running shop; it ends with the test."""
+    shop = Shop()
+    with served(shop.handle) as shop.port:
+        yield shop
+
+
+@pytest.fixture
+def stack_port() -> Iterator[int]:
+    """The stack in memory behind HTTP, and its PSP's door; each write takes 30 ms."""
+    stack = model_stack.ModelStack(time.monotonic_ns, gold=20)
+
+    async def handle(request: web.Request) -> web.Response:
+        body = await request.read()
+        answer = stack.begin(request.method, request.raw_path, request.headers, body)
+        if callable(answer):
+            await asyncio.sleep(0.03)
+            answer = answer()
+        status, document, replayed = answer
+        return web.json_response(
+            document, status=status, headers={"Idempotent-Replayed": "true"} if replayed else {}
+        )
+
+    with served(handle) as port:
+        yield port
 
 
 @pytest.fixture
@@ -323,6 +357,70 @@ class Harness:
         history.assert_complete()
         assert counters.crashed == 0, (self.folder / "logs" / "locust.log").read_text()
         return history
+
+
+@pytest.fixture
+def new_stack() -> Any:
+    """Makes a stack in memory that does everything right: its clock, and how much it has of what is scarce."""
+    return model_stack.ModelStack
+
+
+@pytest.fixture
+def stack_target() -> Target:
+    """What the stack in memory says about itself: every request that a traffic class could need."""
+    keyed = {"Idempotency-Key": "{{ op.key }}", "Authorization": "Bearer {{ intent.bearer }}"}
+    by_operator = {**keyed, "Authorization": "Bearer {{ operator.bearer }}"}
+    order = "/orders/{{ intent.order_ref }}"
+    answer = {**ANSWER, "challenge": "next_action.challenge"}
+    money = {
+        "amount": "{{ op.amount }}",
+        "currency": "{{ op.currency }}",
+        "refund_ref": "{{ op.refund_ref }}",
+    }
+    create = {
+        **_create_body(),
+        "promo_code": "{{ intent.promo_code }}",
+        "note": "{{ intent.note }}",
+        "email": "{{ intent.email }}",
+        "shipping": {"name": "{{ intent.shipping_name }}"},
+    }
+    paid = {"payment_token": "{{ op.token }}", "amount": "{{ op.amount }}", "currency": "{{ op.currency }}"}
+    door = "/challenge/{{ intent.challenge }}"
+    requests = (
+        Request("create", "POST", "/orders", create, keyed, answer),
+        Request("pay", "POST", f"{order}/pay", paid, keyed, answer),
+        Request("refund", "POST", f"{order}/refunds", money, keyed, answer),
+        Request("operator_refund", "POST", f"{order}/refunds", money, by_operator, answer),
+        Request("cancel", "POST", f"{order}/cancel", {}, keyed, answer),
+        Request("challenge", "POST", door, {"outcome": "{{ op.reason }}"}, {}, {}, at="psp"),
+        Request("read", "GET", order, None, keyed, answer),
+        Request("find", "GET", "/orders?client_ref={{ intent.client_ref }}", None, keyed, answer),
+    )
+    client = Client(
+        requests={request.kind: request for request in requests},
+        outcomes=(
+            OutcomeRule("2xx", "ok", executed=True),
+            OutcomeRule("402", "fail", executed=True),
+            OutcomeRule("409", "fail", code="insufficient_stock", executed=True),
+            OutcomeRule("409", "info", code="idempotency_in_progress"),
+            OutcomeRule("4xx", "fail"),
+        ),
+        paid_states=("paid", "refunded"),
+        failed_states=("payment_failed", "cancelled"),
+        retry_codes=("idempotency_in_progress",),
+    )
+    promotions = (Promotion("ALL15", 15), Promotion("CUPS7", 7, ("cup",)), Promotion("THIRD", 33))
+    return Target(
+        name="model",
+        title="A stack in memory",
+        folder=Path("/nowhere"),
+        default_topology="one",
+        services={},
+        client=client,
+        timing=Timing(),
+        catalogue=model_stack.PRODUCTS,
+        pricing=Pricing(promotions),
+    )
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from paydrill.errors import UsageError
+from paydrill.load import classes
 from paydrill.load.arrivals import arrivals
 from paydrill.load.customers import customers
 from paydrill.load.intents import IntentMaker, token_of
@@ -22,7 +23,7 @@ def maker(seed=1, mix=None):
     return IntentMaker(
         seed,
         mix or {"checkout": 3, "read": 1},
-        ["checkout"],
+        classes.known(),
         Shelves(read_products(ROWS)),
         customers(seed, 20),
     )

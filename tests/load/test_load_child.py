@@ -14,7 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from paydrill.backends import Address
 from paydrill.errors import InstrumentDied, UsageError
+from paydrill.load import classes
+from paydrill.load.child import LoadChild
+from paydrill.plan import PlannedLoad, Segment
+from paydrill.target import Timing
 
 
 def wait_until(holds, timeout_s=15.0):
@@ -64,6 +69,46 @@ def test_a_checkout_creates_pays_and_reads_back(harness):
     assert created["edge"] == "client->lb-1"
     assert created["executed"] is True
     assert history.of("end")[0]["reason"] == "done"
+
+
+def test_every_class_ends_as_it_declares_and_meets_its_event(harness, stack_target, stack_port, tmp_path):
+    names = tuple(classes.known())
+    address = Address("127.0.0.1", stack_port)
+    load = LoadChild(
+        PlannedLoad((Segment(0.0, 4.0, 80.0),), dict.fromkeys(names, 1.0), 400),
+        stack_target.client,
+        stack_target.catalogue,
+        Timing(client_s=6.0),
+        seed=11,
+        base=address,
+        history_dir=tmp_path,
+        log=tmp_path / "locust.log",
+        edge="client->lb-1",
+        caller_secret="s",
+        pricing=stack_target.pricing,
+        psp=address,
+        psp_edge="client->psp",
+    )
+    with load as child:
+        begin(child)
+        assert child.wait_done(60)
+        found = child.final_reads(10)
+        assert child.counters.crashed == 0, (tmp_path / "locust.log").read_text()
+    assert found.asked == found.definite > 200
+    history = read(harness)
+    cls_of = {row["intent"]: row["cls"] for row in history.of("intent")}
+    ended = [row for row in history.of("done") if "as_declared" in row]
+    assert {cls_of[row["intent"]] for row in ended} == set(names)
+    assert [cls_of[row["intent"]] for row in ended if not row["as_declared"]] == []
+    events = Counter()
+    for row in ended:
+        events[cls_of[row["intent"]]] += row["signature"]
+    assert [name for name in names if not events[name]] == []
+    # What a burst meets is decided by who comes first: the others find it in progress.
+    in_progress = history.of("return", code="idempotency_in_progress")
+    assert len(in_progress) > 20
+    at_the_psp = {row["op"] for row in history.of("invoke", op_kind="challenge")}
+    assert {row["op"] for row in history.of("return", edge="client->psp")} == at_the_psp != set()
 
 
 def test_the_same_seed_wants_the_same(harness, tmp_path):
@@ -130,7 +175,7 @@ def test_connections_are_kept_whatever_the_number_of_their_descriptor(shop):
         resource.setrlimit(resource.RLIMIT_NOFILE, (1500, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
         taken = [socket.socket() for _ in range(1100)]
         base = f"http://127.0.0.1:{sys.argv[1]}"
-        wire = SessionWire(base, events.request, connection_pool(base, 4, 5.0))
+        wire = SessionWire(base, events.request, connection_pool([base], 4, 5.0))
         print([wire.send("GET", "/orders?client_ref=x", {}, None, 5.0, "find").status for _ in range(5)])
     """
     command = [sys.executable, "-c", textwrap.dedent(script), str(shop.port)]
@@ -406,7 +451,7 @@ def test_a_history_that_cannot_be_begun_is_an_instrument_that_died(harness):
 @pytest.mark.parametrize(
     ("mix", "left_out", "message"),
     [
-        ({"chekout": 1}, (), "'chekout' is no traffic class; expected cancel, checkout, read, refund"),
+        ({"chekout": 1}, (), "'chekout' is no traffic class; expected async_method, canary, cancel, "),
         ({"refund": 1}, ("refund",), "refund needs the requests refund"),
         ({"checkout": 0}, (), "at least one traffic class"),
     ],

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from paydrill.errors import UsageError
-from paydrill.load.customers import customers
+from paydrill.load import classes
+from paydrill.load.customers import customers, operators
 from paydrill.load.intents import IntentMaker
 from paydrill.load.products import Shelves, read_products
 from paydrill.load.templates import CompiledRequest, Op
@@ -15,7 +16,7 @@ from paydrill.target import Request
 @pytest.fixture
 def intent():
     shelves = Shelves(read_products([{"sku": "tea", "unit_price": 435, "currency": "EUR"}]))
-    intent = IntentMaker(1, {"checkout": 1}, ["checkout"], shelves, customers(1, 3)).make(0, 0)
+    intent = IntentMaker(1, {"checkout": 1}, classes.known(), shelves, customers(1, 3)).make(0, 0)
     intent.order_ref = "o/1?x"
     return intent
 
@@ -86,3 +87,44 @@ def test_a_path_never_contains_the_word_none(intent):
         CompiledRequest(Request("read", "GET", "/orders/{{ intent.order_ref }}")).render(
             intent, Op("read", "k")
         )
+
+
+def test_what_is_null_is_left_out_of_the_body_and_so_is_a_map_that_is_left_empty(intent):
+    body = {
+        "note": "{{ intent.note }}",
+        "shipping": {"name": "{{ intent.shipping_name }}"},
+        "promo_code": "{{ intent.promo_code }}",
+        "amount": "{{ op.amount }}",
+        "nothing": {},
+        "never": None,
+    }
+    compiled = CompiledRequest(Request("create", "POST", "/x", body))
+    op = Op("create", "k", amount=0)
+    assert json.loads(compiled.render(intent, op).body) == {"amount": 0, "nothing": {}}
+    intent.note, intent.shipping_name = "", "Ann"
+    assert json.loads(compiled.render(intent, op).body) == {
+        "note": "", "shipping": {"name": "Ann"}, "amount": 0, "nothing": {}
+    }  # fmt: skip
+
+
+def test_a_body_of_which_nothing_is_left_is_an_empty_one(intent):
+    compiled = CompiledRequest(Request("cancel", "POST", "/x", {"reason": "{{ op.reason }}"}))
+    assert compiled.render(intent, Op("cancel", "k")).body == b"{}"
+
+
+def test_an_operator_signs_what_an_operator_asks(intent):
+    request = Request(
+        "operator_refund", "POST", "/x", None, {"Authorization": "Bearer {{ operator.bearer }}"}
+    )
+    compiled = CompiledRequest(request)
+    asked = Op("operator_refund", "k", operator=operators("s")[0])
+    bearer = compiled.render(intent, asked).headers["Authorization"]
+    assert bearer.startswith("Bearer admin.support_1.") and len(bearer.rpartition(".")[2]) == 32
+    with pytest.raises(UsageError, match="asks for something that this operator_refund does not have"):
+        compiled.render(intent, Op("operator_refund", "k"))
+
+
+def test_another_name_of_an_operator_is_told_at_once():
+    request = Request("operator_refund", "POST", "/x", None, {"Authorization": "{{ operator.token }}"})
+    with pytest.raises(UsageError, match=r"operator\.token is not known; expected one of bearer, id"):
+        CompiledRequest(request)

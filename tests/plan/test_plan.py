@@ -78,6 +78,15 @@ def test_a_plan_comes_back_from_its_bytes(scenario, seed):
     assert plan_to_json(plan_from_json(data)) == data
 
 
+def test_a_class_that_is_left_out_is_not_in_the_mix_and_is_remembered():
+    asked = scenario()
+    name = next(iter(asked.load.mix))
+    mixed = replace(asked, load=replace(asked.load, mix={**asked.load.mix, "challenge": 2.0}))
+    plan = make_plan(mixed, TOPOLOGY, TARGET, 1, ("challenge",))
+    assert name in plan.load.mix and "challenge" not in plan.load.mix
+    assert plan_from_json(plan_to_json(plan)).load.left_out == ("challenge",)
+
+
 @given(scenarios())
 def test_the_faults_come_back_with_their_places_sorted_and_numbered(scenario):
     plan = plan_from_json(plan_to_json(make_plan(scenario, TOPOLOGY, TARGET, 1)))

@@ -10,6 +10,7 @@ from paydrill.report.model import RunReport
 from paydrill.report.series import Band, Bin, Series
 from paydrill.report.stories import Story, StoryEvent, stories_of
 from paydrill.verdict import (
+    ClassResult,
     FaultResult,
     Finding,
     GuardResult,
@@ -70,7 +71,20 @@ def make_verdict(word: str = "fail", text: str = "psp-response-lost", findings: 
         ),
         recovery=Recovery(rto_s=1.2, settle_s=3.4),
         faults=(FaultResult("timeout", f"payments-1->psp {text}", 5.0, 11.0, True, f"silence {text}"),),
-        load=LoadResult(400, 396, 1, 2, 1, 240, 800),
+        load=LoadResult(
+            400,
+            396,
+            1,
+            2,
+            1,
+            240,
+            800,
+            classes=(
+                ClassResult("checkout", 300, 298, f"a paid order {text}", 298),
+                ClassResult("hot_sku", 100, 100, "a 409", 0),
+            ),
+            left_out=("challenge",),
+        ),
         versions={"toxiproxy": "2.12.0", text: text},
         run="20260101T000000-psp-response-lost-lb-2-s7",
         warnings=(text,),

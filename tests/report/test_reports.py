@@ -12,6 +12,8 @@ from paydrill.report.html import html
 from paydrill.report.junit import junit
 from paydrill.report.markdown import markdown
 from paydrill.report.terminal import terminal
+from paydrill.report.traffic import traffic_line
+from paydrill.verdict import LoadResult
 
 ALL = [html, junit, markdown, terminal]
 WORDS = ("pass", "fail", "inconclusive", "not_run")
@@ -126,6 +128,26 @@ def test_html_of_a_run_without_load_says_so(make):
     text = html(report)
     assert "No load was recorded" in text
     assert Page(text).open == []
+
+
+# -- traffic classes
+
+
+def test_every_report_tells_the_traffic_in_a_line(make):
+    told = "398 of 400 arrivals of 2 traffic classes ended as declared; never tried what it is for: hot_sku"
+    assert f"traffic: {told}; not offered by the target: challenge" in terminal(make("pass"))
+    assert "Traffic: 398 of 400 arrivals" in markdown(make("pass"))
+
+
+def test_html_has_a_row_for_every_traffic_class(make):
+    text = html(make("pass"))
+    assert "2 traffic classes" in text
+    assert '<code>hot_sku</code></td><td class="num">100</td><td class="num">100</td>' in text
+    assert "Left out, because the target does not offer it: <code>challenge</code>" in text
+
+
+def test_a_run_without_traffic_has_no_line_of_it():
+    assert traffic_line(LoadResult()) == ""
 
 
 # -- junit

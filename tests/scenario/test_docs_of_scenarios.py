@@ -7,7 +7,8 @@ from pathlib import Path
 
 from paydrill.faults import known
 from paydrill.load import classes
-from paydrill.scenario_file import KEYS, PSP_ANSWERS, PSP_WEBHOOKS, SLOS
+from paydrill.psp.rules import NUMBERS
+from paydrill.scenario_file import KEYS, PSP_SHARES, SLOS
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "scenarios.md").read_text()
 
@@ -19,7 +20,7 @@ def test_the_example_is_a_scenario(load):
 
 
 def test_every_word_of_a_scenario_is_told():
-    for word in (*KEYS, *known(), *classes.known(), *PSP_ANSWERS, *PSP_WEBHOOKS, *SLOS):
+    for word in (*KEYS, *known(), *classes.known(), *PSP_SHARES, *NUMBERS, *SLOS):
         assert f"`{word}" in TEXT, f"docs/scenarios.md does not tell `{word}`"
 
 

@@ -6,6 +6,7 @@ import csv
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -49,9 +50,12 @@ def await_that(look: Callable[[], Value], what: str, within_s: float = 15.0) -> 
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind((HOST, 0))
-        return int(sock.getsockname()[1])
+    """Below the range from which the kernel takes ports for connections, so that none takes it meanwhile."""
+    while True:
+        port = random.randint(12_000, 32_000)
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind((HOST, port))
+            return port
 
 
 @dataclass(frozen=True)
@@ -493,7 +497,7 @@ def _lb(folder: Path, source: Path, port: dict[str, int]) -> Node:
         dir=SimpleNamespace(data=folder),
         edges=SimpleNamespace(orders=places("orders"), payments=places("payments")),
         timing=SimpleNamespace(lb_read_s=5.0),
-        settings=SimpleNamespace(),
+        tls=SimpleNamespace(on=False),
         listen=SimpleNamespace(host=HOST, port=port["lb"]),
     )
     (folder / "nginx.conf").write_text(text)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from paydrill.run_folder import RunFolder
 from paydrill.target import Target, Timing
 from paydrill.topology import Edge, Node, Topology
 
@@ -43,6 +44,15 @@ class StackSetup:
     psp_behaviour: Mapping[str, float]
     secrets: Secrets
 
+    def speaks_tls(self, node: Node) -> bool:
+        """The load balancer, in a topology with `settings: {tls: true}`."""
+        service = self.target.services.get(node.service)
+        return self.topology.tls and service is not None and service.runtime == "nginx"
+
+    def ca_of(self, node: Node) -> Path | None:
+        """What to check the node's certificate with; None where it speaks plain."""
+        return RunFolder(self.run_dir).ca if self.speaks_tls(node) else None
+
 
 @dataclass(frozen=True)
 class Address:
@@ -51,6 +61,19 @@ class Address:
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One open connection as one end of it sees it: `local` is that end's own address.
+
+    received: bytes that came; acked: bytes that were sent and have arrived. `ended`: no more will come.
+    """
+
+    local: Address
+    received: int
+    acked: int
+    ended: bool
 
 
 @dataclass(frozen=True)
@@ -75,13 +98,24 @@ class Stack(Protocol):
     isolation: str
     setup: StackSetup
     toxiproxy: Toxiproxy
-    psp: PspControl
+
+    @property
+    def psps(self) -> Mapping[str, PspControl]: ...
+
+    @property
+    def psp(self) -> PspControl:
+        """The first PSP, which every topology has; `psps` has all of them, by name."""
+        ...
 
     @property
     def topology(self) -> Topology: ...
 
     def dial(self, edge: Edge) -> Address:
         """Where the client end of the edge connects to, seen from the conductor: the proxy's listener."""
+        ...
+
+    def proxy_connections(self) -> Sequence[Connection]:
+        """Toxiproxy's open connections, with their bytes so far; none where the kernel does not tell."""
         ...
 
     def process(self, node: Node) -> ProcessIdentity | None:
@@ -117,7 +151,7 @@ class Stack(Protocol):
         ...
 
     def dead_instruments(self) -> list[str]:
-        """Names of harness-owned parts (`psp`, `toxiproxy`) that are not running any more."""
+        """Names of harness-owned parts (`psp`, `psp2`, `toxiproxy`) that are not running any more."""
         ...
 
     def versions(self) -> Mapping[str, str]:

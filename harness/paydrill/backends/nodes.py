@@ -18,9 +18,10 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from paydrill.backends import Address, NodePlan, StackSetup
 from paydrill.backends.postgres import server_argv, server_files
+from paydrill.backends.tls import CERT_FILE, KEY_FILE, Certificate, Tls
 from paydrill.errors import UsageError
 from paydrill.target import Service
-from paydrill.topology import PSP, Edge, Node
+from paydrill.topology import Edge, Node
 
 STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -45,15 +46,18 @@ class Addressing(Protocol):
         ...
 
 
-def plan_nodes(setup: StackSetup, addressing: Addressing) -> tuple[NodePlan, ...]:
+def plan_nodes(setup: StackSetup, addressing: Addressing, tls: Tls | None = None) -> tuple[NodePlan, ...]:
     """A NodePlan for every node whose service the target declares, in the topology's order.
 
-    The PSP is among them only when the target declares a service `psp` (its `command` then holds the
-    target's own wishes, such as `--webhook URL`). Raises UsageError for a template that cannot be
+    A PSP is among them only when the target declares a service of its name (its `command` then holds the
+    target's own wishes, such as `--webhook-url URL`). Raises UsageError for a template that cannot be
     filled in or a config file that is not there.
     """
+    certificates = tls.certificates if tls else {}
     return tuple(
-        _Renderer(setup, addressing, node, setup.target.services[node.service]).plan()
+        _Renderer(
+            setup, addressing, node, setup.target.services[node.service], certificates.get(node.name)
+        ).plan()
         for node in setup.topology.nodes
         if node.service in setup.target.services
     )
@@ -79,7 +83,15 @@ def dialled_by(setup: StackSetup, addressing: Addressing, node: Node) -> tuple[A
 class _Renderer:
     """Fills in the templates of one node."""
 
-    def __init__(self, setup: StackSetup, addressing: Addressing, node: Node, service: Service) -> None:
+    def __init__(
+        self,
+        setup: StackSetup,
+        addressing: Addressing,
+        node: Node,
+        service: Service,
+        certificate: Certificate | None,
+    ) -> None:
+        self._certificate = certificate
         self._setup = setup
         self._addressing = addressing
         self._node = node
@@ -97,6 +109,8 @@ class _Renderer:
             argv = (*server_argv(listen), *argv)
         if service.runtime == "nginx":
             argv = (*nginx_argv(self._addressing.data_dir(self._node), files.get("nginx.conf", "")), *argv)
+        if self._certificate is not None:
+            files = {**files, CERT_FILE: self._certificate.chain, KEY_FILE: self._certificate.key}
         return NodePlan(
             node=self._node,
             runtime=service.runtime,
@@ -134,8 +148,16 @@ class _Renderer:
             "secrets": SimpleNamespace(**asdict(setup.secrets)),
             "timing": SimpleNamespace(**asdict(setup.timing)),
             "settings": SimpleNamespace(**dict(setup.topology.settings)),
+            "tls": SimpleNamespace(on=setup.topology.tls, **self._tls_files()),
             "run": SimpleNamespace(id=setup.run_id, seed=setup.seed),
         }
+
+    def _tls_files(self) -> Mapping[str, str]:
+        """Paths as the node sees them; none for a node without a certificate."""
+        if self._certificate is None:
+            return {}
+        folder = self._addressing.data_dir(self._node)
+        return {"cert_file": f"{folder}/{CERT_FILE}", "key_file": f"{folder}/{KEY_FILE}"}
 
     def _config(self, template: str) -> str:
         """A config template: the topology's own, else the target's."""
@@ -170,11 +192,6 @@ def nginx_argv(data_dir: str, config: str) -> tuple[str, ...]:
     directives = " ".join(f"{key} {value};" for key, value in missing.items())
     globals_ = ("-g", directives) if directives else ()
     return ("-p", data_dir, "-e", "stderr", "-c", f"{data_dir}/nginx.conf", *globals_)
-
-
-def psp_plan(plans: tuple[NodePlan, ...]) -> NodePlan | None:
-    """The target's wishes for the PSP simulator, where it has any."""
-    return next((plan for plan in plans if plan.node.name == PSP), None)
 
 
 def write_files(plan: NodePlan, folder: Path) -> None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import http.client
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from paydrill.backends import Address
 from paydrill.errors import NotReady
@@ -23,12 +25,13 @@ ONE_ANSWER_S = 2.0
 
 @dataclass(frozen=True)
 class Probe:
-    """How one node is asked. `address` is as seen from the caller."""
+    """How one node is asked. `address` is as seen from the caller; `ca_file` None: it speaks no TLS."""
 
     node: Node
     address: Address
     health: Health
     database: str = "app"
+    ca_file: Path | None = None
 
 
 def short_pause() -> None:
@@ -39,7 +42,7 @@ def ask(probe: Probe, timeout_s: float) -> str | None:
     """None when healthy, else what was seen instead. A probe without a question asks for a connection."""
     try:
         if probe.health.http is not None:
-            return _ask_http(probe.address, probe.health.http, timeout_s)
+            return _ask_http(probe.address, probe.health.http, timeout_s, probe.ca_file)
         if probe.health.postgres:
             return _ask_postgres(probe.address, probe.database, timeout_s)
         socket.create_connection((probe.address.host, probe.address.port), timeout_s).close()
@@ -77,8 +80,13 @@ def wait_until_healthy(
         pause()
 
 
-def _ask_http(address: Address, path: str, timeout_s: float) -> str | None:
+def _ask_http(address: Address, path: str, timeout_s: float, ca_file: Path | None) -> str | None:
     connection = http.client.HTTPConnection(address.host, address.port, timeout=timeout_s)
+    if ca_file is not None:
+        trusted = ssl.create_default_context(cafile=ca_file)
+        connection = http.client.HTTPSConnection(
+            address.host, address.port, timeout=timeout_s, context=trusted
+        )
     try:
         connection.request("GET", path, headers={"Connection": "close", "Host": address.host})
         status = connection.getresponse().status

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from paydrill.cli.output import print_json, print_lines
+from paydrill.cli.psp_words import psp_words
 from paydrill.faults import known
 from paydrill.plan import Plan, PlannedFault
 from paydrill.request import DrillRequest
@@ -57,8 +58,8 @@ def _actions(plan: Plan) -> list[dict[str, Any]]:
             "all are stopped and removed at the end",
         ),
         *(
-            _action(0.0, "psp", f"{name}: {share:g} of the operations", "ends with the drill")
-            for name, share in plan.psp.items()
+            _action(0.0, "psp", psp_words(name, value), "ends with the drill")
+            for name, value in plan.psp.items()
         ),
     ]
     mix = ", ".join(f"{name} {weight:g}" for name, weight in plan.load.mix.items())

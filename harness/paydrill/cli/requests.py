@@ -31,6 +31,7 @@ class Asked:
     repeat: int = 1
     control: bool = False
     overrides: Sequence[str] = ()
+    owned: str | None = None
     argv: Sequence[str] = ()
     command_t_ns: int = 0
 
@@ -66,19 +67,24 @@ def _requests(path: Path, asked: Asked, loaded: _Loaded) -> list[DrillRequest]:
         return []
     if target is None or topology is None:
         return []
+    _check_reach(target, topology, asked.owned)
     mutant = _mutant(target, asked.mutant)
+    from paydrill.load.offers import left_out  # the load is a quarter of a second, and only drills need it
+
+    lacking = left_out(scenario.load.mix, target, topology)
     return [
         DrillRequest(
             scenario=scenario,
             target=target,
             topology=topology,
-            plan=make_plan(scenario, topology, target, seed),
+            plan=make_plan(scenario, topology, target, seed, tuple(lacking)),
             seed=seed,
             backend=asked.backend,
             mutant=mutant,
             control=asked.control,
             argv=tuple(asked.argv),
             command_t_ns=asked.command_t_ns,
+            owned=asked.owned,
         )
         for seed in range(asked.seed, asked.seed + asked.repeat)
     ]
@@ -103,9 +109,21 @@ def _topology(target: Target, name: str | None, loaded: _Loaded) -> Topology | N
     return loaded.topologies.get(key)
 
 
+def _check_reach(target: Target, topology: Topology, owned: str | None) -> None:
+    """Raises UsageError before anything is started, also by a dry run."""
+    if owned is not None and owned != target.name:
+        raise UsageError(f"--i-own-this-target {owned}: the target of this drill is {target.name}")
+    if target.attached:
+        from paydrill.backends.attached.reach import reach_of
+
+        reach_of(target, topology, owned)
+
+
 def _mutant(target: Target, word: str | None) -> MutantChoice | None:
     if word is None:
         return None
+    if target.attached:
+        raise UsageError(f"--mutant {word}: somebody else runs {target.name}; no bug can be planted in it")
     mutant = find_mutant(target.folder, word)
     return MutantChoice(check_mutant(target.folder, mutant.patch).name, mutant.patch.resolve())
 

@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from paydrill import library
+from paydrill.cli.psp_words import psp_words
 from paydrill.errors import UsageError
 from paydrill.scenario import Scenario
 from paydrill.topology import Topology
+from paydrill.topology_picture import picture
 from paydrill.units import format_rate, format_seconds
 from paydrill.yaml_fields import nearest
 
@@ -70,8 +72,8 @@ def _scenario_lines(scenario: Scenario) -> Iterable[str]:
         yield f"  {span}: {step.fault.name} ({fields}): {step.fault.summary}"
     if not scenario.timeline:
         yield "  nothing is broken on purpose"
-    for behaviour, share in scenario.psp.items():
-        yield f"  PSP: {behaviour} for {share:g} of the operations"
+    for name, value in scenario.psp.items():
+        yield f"  PSP: {psp_words(name, value)}"
     expect = scenario.expect
     yield f"  expects: {'all invariants' if expect.invariants is None else ', '.join(expect.invariants)}"
     for measure, bound in expect.slo.items():
@@ -102,6 +104,7 @@ def _topology(name: str, target: str) -> Shown | None:
 
 def _topology_lines(topology: Topology, target: str) -> Iterable[str]:
     yield f"topology {topology.name} of {target}: {topology.title}"
+    yield from (f"  {line}".rstrip() for line in picture(topology).splitlines())
     yield f"  nodes: {', '.join(node.name for node in topology.nodes)}"
     yield "  edges, each through its own Toxiproxy proxy:"
     yield from (f"    {edge.name}" for edge in topology.edges)

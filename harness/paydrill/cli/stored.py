@@ -17,7 +17,7 @@ from paydrill.run_folder import RunFolder
 from paydrill.target import Target
 from paydrill.topology_file import load_topology
 
-BACKENDS = ("docker", "local")
+BACKENDS = ("docker", "local", "attached")
 
 
 def request_of(
@@ -32,7 +32,7 @@ def request_of(
     target = load_target_folder(library.target_folder(stored.target))
     topology = load_topology(target, stored.topology)
     scenario = load_scenario_file(run.scenario, topology)
-    plan = make_plan(scenario, topology, target, stored.seed)
+    plan = make_plan(scenario, topology, target, stored.seed, stored.load.left_out)
     if plan != stored:
         say("the target or this version has changed since: the plan is the stored one, what it meets is not")
     backend = record.get("backend")

@@ -16,16 +16,16 @@ _INTRODUCTION = """# Evidence
 - `*_ns`: CLOCK_MONOTONIC of the host, nanoseconds. `*_us`: the target's clock, microseconds; shown, never compared.
 - Amounts: whole minor units beside an ISO currency in capitals. Fractions do not fit and are never rounded.
 - Ids of the harness are integers (printed `i12`, `op71`, `eff12`, `req9`); ids of the target and of the PSP are text.
-- `intent` of a suspect row is resolved by the cart's id (`client_ref`), else by an order's id in an answer, else by its parent; of a PSP row by its token only, never by metadata. What cannot be resolved is NULL and stays in the population.
+- `intent` of a suspect row is resolved by the cart's id (`client_ref`), else by an order's id in an answer, else by its parent; of a PSP row by its token only, never by metadata; a charge of a saved card, which several intents share, by its amount. What cannot be resolved is NULL and stays in the population.
 
 ## What was read
 Whether a table was *given* stands in `reading`, never in whether it has rows: an empty table is not the same as nobody looked. An invariant that needs a table that was not given is *not examined*; a table that it only uses and that is missing, or whose last reading was not complete, is named in its result. Where a needed table is not complete, a breach still counts and a pass becomes *inconclusive*. Of the tables with a `snap` all readings are kept and rules look at the last; of the others the last complete reading is kept.
 
 ## A reading on disk
-`readings/<table>-<snap>.ndjson` is written by the collector (`paydrill.evidence.recorder.write_reading`). Its first line is `{"reading": {"table", "source", "snap", "t_from_ns", "t_to_ns", "complete", "error"}}`, then one row a line as it was read, with the columns below. `class`, `intent`, `read_ns` and `row_hash` are added by the fold; `client_ref` should be there for orders. `deliveries.jsonl`, where there is one, holds rows of `delivery`.
+`readings/<table>-<snap>.ndjson` is written by the collector (`paydrill.evidence.recorder.write_reading`). Its first line is `{"reading": {"table", "source", "snap", "t_from_ns", "t_to_ns", "complete", "error", "rows"}}`, then one row a line as it was read, with the columns below. `class`, `intent`, `read_ns` and `row_hash` are added by the fold; `client_ref` should be there for orders. `deliveries.jsonl`, where there is one, holds rows of `delivery`.
 
 ## Classes of states
-`state_classes` of a target maps each kind's states to `open`, `paid`, `failed`, `cancelled`, `refunded` or `review` (waiting for people: not settled either). A state that is not mapped makes whatever depends on it undecided. An order that never left the state in which its creation was answered, and for which nothing was accepted or moved, is abandoned, not open.
+`state_classes` of a target maps each kind's states to `open`, `paid`, `failed`, `cancelled`, `refunded` or `review` (waiting for people: not settled either). A state that is not mapped makes whatever depends on it undecided. An order for which nothing was accepted or moved is abandoned, not open, in the state in which it was created: the one that the answer named, or the first of its history.
 """
 
 

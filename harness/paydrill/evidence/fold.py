@@ -12,23 +12,26 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from paydrill.evidence.from_history import parts_from_history
-from paydrill.evidence.from_psp import parts_from_psp
+from paydrill.evidence.from_psp import parts_from_psps
 from paydrill.evidence.from_readings import parts_from_deliveries, parts_from_readings
 from paydrill.evidence.from_timeline import parts_from_timeline
 from paydrill.evidence.json_lines import JsonObject, read_json_lines
 from paydrill.evidence.parts import IntentIndex, Part, Reading
+from paydrill.evidence.psp_journals import read_journals
 from paydrill.evidence.run_info import read_run_info
 from paydrill.evidence.schema import Row, Table, tables
 from paydrill.evidence.typed_rows import TypedRows
+from paydrill.psp.journal_reader import Journal
 from paydrill.run_folder import RunFolder
 
 
-def fold(run: RunFolder) -> None:
+def fold(run: RunFolder, journals: Mapping[str, Journal] | None = None) -> None:
     """Write every evidence table that this run has something for; older ones are replaced.
 
-    Raises OSError when the folder cannot be read or written.
+    journals: those of the PSPs, for who has read them already. Raises OSError when the folder cannot be
+    read or written.
     """
-    parts = _merged(_all_parts(run))
+    parts = _merged(_all_parts(run, read_journals(run) if journals is None else journals))
     last = _last_whole_snaps(parts)
     rows: dict[str, list[Row]] = defaultdict(list)
     for part in parts:
@@ -45,7 +48,7 @@ def fold(run: RunFolder) -> None:
             path.unlink(missing_ok=True)
 
 
-def _all_parts(run: RunFolder) -> list[Part]:
+def _all_parts(run: RunFolder, journals: Mapping[str, Journal]) -> list[Part]:
     info = read_run_info(run)
     history = parts_from_history(run.histories(), info)
     by_table: Mapping[str, list[Row]] = {part.reading.table: part.rows.sorted_unique() for part in history}
@@ -53,7 +56,7 @@ def _all_parts(run: RunFolder) -> list[Part]:
     return [
         *history,
         *parts_from_timeline(run.timeline),
-        *parts_from_psp(run.psp_journal, _timeline_lines(run)),
+        *parts_from_psps(journals, info.psps, _timeline_lines(run), by_table.get("intent_token", ())),
         *parts_from_deliveries(run.deliveries, index),
         *parts_from_readings(run.readings, info, index),
     ]

@@ -79,7 +79,8 @@ def _intents(by_kind: Mapping[str, list[JsonObject]]) -> TypedRows:
 def _tokens(by_kind: Mapping[str, list[JsonObject]]) -> TypedRows:
     rows = TypedRows(tables()["intent_token"])
     for line in by_kind["token"]:
-        rows.add({**line, "issued_ns": line.get("t"), "revoked_ns": None})
+        currency = capitals(line.get("currency"))
+        rows.add({**line, "currency": currency, "issued_ns": line.get("t"), "revoked_ns": None})
     return rows
 
 
@@ -109,7 +110,18 @@ def _op(invoke: JsonObject, answer: JsonObject, info: RunInfo) -> Mapping[str, o
         },
         **{
             name: invoke.get(name)
-            for name in ("op", "intent", "caller", "route", "idem_key", "body", "token", "amount", "try_no")
+            for name in (
+                "op",
+                "intent",
+                "caller",
+                "route",
+                "idem_key",
+                "body",
+                "token",
+                "amount",
+                "try_no",
+                "refund_ref",
+            )
         },
         "kind": kind,
         "order_ref": invoke.get("order_ref") or answer.get("order_ref"),
@@ -123,4 +135,5 @@ def _op(invoke: JsonObject, answer: JsonObject, info: RunInfo) -> Mapping[str, o
         "said_paid": outcome == "ok" and info.said_paid(str(kind), answer.get("status"), answer.get("said")),
         "said_currency": capitals(answer.get("said_currency")),
         "strong": invoke.get("strong") is True,
+        "replayed": answer.get("replayed") is True if answer else None,
     }

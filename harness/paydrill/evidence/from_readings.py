@@ -69,6 +69,8 @@ def _raw_reading(path: Path) -> RawReading | None:
     if table is None:
         return None
     trouble = _trouble(header.get("error"), lines.torn, lines.malformed)
+    if trouble is None and header.get("rows", len(objects)) != len(objects):
+        trouble = f"it has {len(objects)} rows, of {header.get('rows')} that were read"
     reading = Reading(
         table=table.name,
         source=str(header.get("source") or "unknown"),

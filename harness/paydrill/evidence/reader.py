@@ -38,7 +38,7 @@ SELECT
     WHEN coalesce(bool_or(kind = 'fault' AND t_end_ns IS NULL), false) THEN NULL
     ELSE coalesce(max(t_end_ns) FILTER (WHERE kind = 'fault'), 0) END AS heal_ns,
   max(t_start_ns) FILTER (WHERE kind = 'load_end') AS load_end_ns,
-  max(t_start_ns) FILTER (WHERE kind = 'psp_freeze') AS freeze_ns,
+  min(t_start_ns) FILTER (WHERE kind = 'psp_freeze') AS freeze_ns,
   (SELECT max(snap) FROM given WHERE tbl = 'sut_fact' AND complete) AS snap,
   (SELECT max(snap) FROM given WHERE tbl = 'outbox_row' AND complete) AS outbox_snap,
   EXISTS (FROM given WHERE tbl = 'sut_fact' AND complete) AS sut_given,

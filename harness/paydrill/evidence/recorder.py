@@ -1,6 +1,6 @@
 """What a collector calls to keep a reading: `readings/<table>-<snap>.ndjson`.
 
-The first line says what was read, when and whether all of it; each further line is one row as it
+The first line says what was read, when, whether all of it, and how many rows follow; each further line is one row as it
 was read, before any interpretation. The file appears whole or not at all.
 """
 
@@ -44,7 +44,8 @@ def write_reading(
         "complete": complete,
         "error": error,
     }
-    lines = [orjson.dumps({"reading": header}), *(_line(row) for row in rows), b""]
+    kept = [_line(row) for row in rows]
+    lines = [orjson.dumps({"reading": {**header, "rows": len(kept)}}), *kept, b""]
     run.readings.mkdir(parents=True, exist_ok=True)
     path = _free_name(run.readings, f"{table}-{snap}")
     unfinished = path.with_suffix(".part")

@@ -10,24 +10,32 @@ import orjson
 
 from paydrill.run_folder import RunFolder
 from paydrill.target import Timing
+from paydrill.topology import PSP
 
 StateClasses = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """`state_classes` maps kind -> state -> class; `paid_states` are words that mean that money was taken."""
+    """`state_classes` maps kind -> state -> class; `paid_states` are words that mean that money was taken;
+    `psps`: whose journals the run should have."""
 
     timing: Timing = field(default_factory=Timing)
     state_classes: StateClasses = field(default_factory=dict)
     paid_states: frozenset[str] = frozenset()
+    psps: tuple[str, ...] = (PSP,)
 
     def class_of(self, kind: str, state: object) -> str | None:
         """The class of a stored object's state; None when the target does not map it."""
         return self.state_classes.get(kind, {}).get(state) if isinstance(state, str) else None
 
     def said_class(self, op_kind: str, said: object) -> str | None:
-        """The class of a state that an answer of the API named: an order's word, else a payment's."""
+        """The class of a state that an answer of the API named: an order's word, else a payment's.
+
+        The answer to a challenge is the PSP's own: it says nothing about the target's states.
+        """
+        if op_kind == "challenge":
+            return None
         kinds = ("order",) if op_kind in ("create", "read", "final") else ("order", "payment")
         found = next((found for kind in kinds if (found := self.class_of(kind, said))), None)
         return "paid" if found is None and self._may_be_paid(said) else found
@@ -55,13 +63,16 @@ def read_run_info(run: RunFolder) -> RunInfo:
         return RunInfo()
     if not isinstance(document, dict):
         return RunInfo()
-    paid = document.get("paid_states")
-    words = paid if isinstance(paid, list) else []
     return RunInfo(
         timing=_timing(document.get("timing")),
         state_classes=_classes(document.get("state_classes")),
-        paid_states=frozenset(word for word in words if isinstance(word, str)),
+        paid_states=frozenset(_words(document.get("paid_states"))),
+        psps=_words(document.get("psps")) or (PSP,),
     )
+
+
+def _words(given: object) -> tuple[str, ...]:
+    return tuple(word for word in given if isinstance(word, str)) if isinstance(given, list) else ()
 
 
 def _timing(given: object) -> Timing:

@@ -6,7 +6,7 @@ from paydrill.evidence.schema import Table, parse_columns
 
 INTENT = Table(
     "intent",
-    1,
+    2,
     "fact",
     ("intent",),
     "One thing that a customer wants: one cart, one consented amount. From the client's history.",
@@ -15,6 +15,7 @@ INTENT = Table(
         customer text the customer's name at the target
         client_ref text the cart's id as sent to the target; unique per intent
         cls text traffic class of the load
+        arrival int the first intent of the same arrival: its own id, unless it is a second wish
         retries int how often its client repeats an unknown answer; 0 = gives up
         amount int! consented amount, minor units
         currency text! ISO code, capitals
@@ -28,29 +29,32 @@ INTENT = Table(
 )
 INTENT_TOKEN = Table(
     "intent_token",
-    1,
+    2,
     "fact",
     ("token",),
     "Payment tokens that the harness issued, one per intent and key: what ties a charge to its intent.",
     parse_columns("""
-        token int! id; on the wire `pm_pd_<token>`
+        token int! id; on the wire `pm_pd_<token>`, perhaps with how the card behaves after it
         intent int! whose it is
         try_no int which try of the intent, from 1
         issued_ns int! when it was issued
         revoked_ns int when it was revoked; null = never
+        saved int number of the saved card that pays instead, which several intents share: the PSP knows only that, and a charge is told apart by its amount; null = a card of its own
+        amount int minor units that this token may be charged, for a saved card
+        currency text of that amount
     """),
 )
 OP = Table(
     "op",
-    1,
+    2,
     "fact",
     ("op",),
     "One client operation: invoke and return folded. No return = info.",
     parse_columns("""
         op int! id, printed `op71`
         intent int whose it is
-        kind text! create, pay, cancel, refund, read, final, admin or probe
-        caller text who asked
+        kind text! create, pay, cancel, refund, challenge (at the PSP), read, final, admin or probe
+        caller text who asked: the customer, or somebody of the support
         route text method and path, without the query
         idem_key text idempotency key that was sent
         body text hash of the body that was sent
@@ -76,6 +80,8 @@ OP = Table(
         strong bool! asked for a strong read
         node text node that answered, where it tells
         try_no int which try of the intent
+        refund_ref text name that the asker gave a refund: asked twice by one name it is one refund
+        replayed bool the answer said that it is the kept one of an earlier request
     """),
 )
 PSP_EFFECT = Table(
@@ -88,7 +94,7 @@ PSP_EFFECT = Table(
         eff int! id, printed `eff12`
         psp text! which PSP
         pi text the PSP's object
-        token int harness token; null = not one of ours
+        token int harness token (of a saved card: the one whose amount it is); null = not one of ours
         kind text! auth, capture, release, expire, refund, chargeback or decline
         by_psp bool! the PSP's own doing, nobody asked for it
         status text! done, pending or failed

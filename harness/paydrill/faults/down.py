@@ -21,7 +21,7 @@ class Down:
     effect: ClassVar[Effect] = "availability"
     expects: ClassVar[Expects] = "some"
     carries: ClassVar[Carries] = "nothing"
-    backends: ClassVar[tuple[str, ...]] = ("local", "docker")
+    backends: ClassVar[tuple[str, ...]] = ("local", "docker", "attached")
 
     edge: str
 

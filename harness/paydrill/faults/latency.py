@@ -21,7 +21,7 @@ class Latency:
     effect: ClassVar[Effect] = "availability"
     expects: ClassVar[Expects] = "some"
     carries: ClassVar[Carries] = "bytes"
-    backends: ClassVar[tuple[str, ...]] = ("local", "docker")
+    backends: ClassVar[tuple[str, ...]] = ("local", "docker", "attached")
 
     edge: str
     latency_ms: int

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from paydrill.backends.probe import startup_packet
-from paydrill.topology import PSP, Edge
+from paydrill.topology import PSPS, Edge
 
 if TYPE_CHECKING:
     from paydrill.backends import Address, Stack
@@ -45,13 +45,14 @@ def probe_edges(stack: Stack, edges: Sequence[Edge], patience_s: float) -> tuple
 
 def _question(stack: Stack, edge: Edge) -> bytes:
     service = stack.topology.node(edge.server).service
-    if service == PSP:
+    if service in PSPS:
         return _get("/healthz")
     served = stack.setup.target.services[service]
     return startup_packet(served.database) if served.health.postgres else _get(served.health.http or "/")
 
 
 def _get(path: str) -> bytes:
+    """In plain HTTP also where TLS is spoken: the refusal (400) is an answer too."""
     return f"GET {path} HTTP/1.0\r\nHost: probe\r\nConnection: close\r\n\r\n".encode()
 
 

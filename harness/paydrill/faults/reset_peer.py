@@ -21,7 +21,7 @@ class ResetPeer:
     effect: ClassVar[Effect] = "money"
     expects: ClassVar[Expects] = "some"
     carries: ClassVar[Carries] = "nothing"
-    backends: ClassVar[tuple[str, ...]] = ("local", "docker")
+    backends: ClassVar[tuple[str, ...]] = ("local", "docker", "attached")
 
     edge: str
     direction: Direction = "downstream"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from paydrill.faults import Carries, Effect, Expects, InForce, LoadGauge, Scene, Witness
-from paydrill.topology import CLIENT, Topology
+from paydrill.topology import CLIENT, PSPS, Topology
 
 LOOK_S = 1.5
 LEAST_SHARE = 0.7
@@ -41,12 +41,13 @@ class Spike:
     effect: ClassVar[Effect] = "availability"
     expects: ClassVar[Expects] = "some"
     carries: ClassVar[Carries] = "arrivals"
-    backends: ClassVar[tuple[str, ...]] = ("local", "docker")
+    backends: ClassVar[tuple[str, ...]] = ("local", "docker", "attached")
 
     rate_per_s: float
 
     def places(self, topology: Topology) -> tuple[str, ...]:
-        return tuple(edge.name for edge in topology.edges if edge.client == CLIENT)
+        entered = (edge for edge in topology.edges if edge.client == CLIENT and edge.server not in PSPS)
+        return tuple(edge.name for edge in entered)
 
     @contextmanager
     def inject(self, scene: Scene) -> Iterator[InForce]:

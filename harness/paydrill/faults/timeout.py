@@ -26,7 +26,7 @@ class Timeout:
     effect: ClassVar[Effect] = "money"
     expects: ClassVar[Expects] = "some"
     carries: ClassVar[Carries] = "bytes"
-    backends: ClassVar[tuple[str, ...]] = ("local", "docker")
+    backends: ClassVar[tuple[str, ...]] = ("local", "docker", "attached")
 
     edge: str
     direction: Direction = "downstream"

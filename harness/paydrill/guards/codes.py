@@ -28,6 +28,7 @@ CONDUCTOR_DIED = "conductor_died"
 STACK_NOT_READY = "stack_not_ready"
 INVARIANT_FAILED = "invariant_failed"
 SLO_FAILED = "slo_failed"
+BACKEND_CANNOT = "backend_cannot"
 
 KNOWN = frozenset(value for name, value in dict(globals()).items() if name.isupper())
 

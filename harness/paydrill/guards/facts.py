@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from paydrill.evidence.saved_cards import SavedToken
 from paydrill.scenario import Expect
 from paydrill.target import Timing
 from paydrill.verdict import InvariantResult, SloResult
@@ -17,7 +18,7 @@ from paydrill.verdict import InvariantResult, SloResult
 WRITES = frozenset({"create", "pay", "cancel", "refund"})
 FOR_EVER = 1 << 62
 NO_CHECKOUT = frozenset({"read", "cancel"})
-"""Traffic classes that do not mean to end up paid; all others (also refunds: paid first) are checkouts."""
+"""Traffic classes that do not mean to end up paid, where the history does not say it of each intent."""
 
 
 class OpFact(NamedTuple):
@@ -39,16 +40,23 @@ class OpFact(NamedTuple):
 
 
 class IntentFact(NamedTuple):
-    """One customer's wish. outcome: ok, fail, info or dropped."""
+    """One customer's wish. outcome: ok, fail, info or dropped.
+
+    second: a further wish of an arrival; `as_declared` and `signature` are told of the first one
+    """
 
     intent: int
     cls: str
     due_ns: int
     outcome: str
+    checkout: bool | None = None
+    second: bool = False
+    as_declared: bool = False
+    signature: int = 0
 
     @property
     def is_checkout(self) -> bool:
-        return self.cls not in NO_CHECKOUT
+        return self.cls not in NO_CHECKOUT if self.checkout is None else self.checkout
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,7 @@ class History:
     intents: tuple[IntentFact, ...] = ()
     duplicate_ids: int = 0
     lag_p99_ms: float | None = None
+    saved_tokens: tuple[SavedToken, ...] = ()
 
     @property
     def checkouts(self) -> list[IntentFact]:
@@ -129,7 +138,7 @@ class Aborted(NamedTuple):
 
 
 class Freeze(NamedTuple):
-    """The PSP's journal as the harness saw it at the freeze: number of lines and chain hash."""
+    """A PSP's journal as the harness saw it at the freeze: number of lines and chain hash."""
 
     n: int | None
     head: str
@@ -148,7 +157,7 @@ class Timeline:
     lag_p99_ms: float | None = None
     settled_waited_s: float | None = None
     settled_in_time: bool | None = None
-    freeze: Freeze | None = None
+    freezes: Mapping[str, Freeze] = field(default_factory=dict)
     died: tuple[Died, ...] = ()
     aborted: tuple[Aborted, ...] = ()
     restarts: tuple[str, ...] = ()
@@ -190,11 +199,13 @@ class PspCall(NamedTuple):
 
 @dataclass(frozen=True)
 class Psp:
-    """The simulator's journal. `broken` says where and how the chain does not verify, empty if it does."""
+    """One simulator's journal. `broken` says where and how the chain does not verify, empty if it does."""
 
+    name: str
     present: bool = False
     lines: int = 0
     broken: str = ""
+    freeze: Freeze | None = None
     freeze_hash: str | None = None
     captures: tuple[Capture, ...] = ()
     calls: tuple[PspCall, ...] = ()
@@ -220,7 +231,9 @@ class RunInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     facts_offered: tuple[str, ...] = ()
+    psps: tuple[str, ...] = ()
     planned_load_s: float | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -234,11 +247,21 @@ class RunFacts:
     history: History
     timeline: Timeline
     faults: tuple[FaultFact, ...]
-    psp: Psp
+    psps: tuple[Psp, ...]
     readings: tuple[ReadingFact, ...] = ()
     folded: tuple[ReadingFact, ...] = ()
     results: tuple[InvariantResult, ...] = ()
     slos: tuple[SloResult, ...] = ()
+
+    @property
+    def captures(self) -> list[Capture]:
+        """Of all PSPs."""
+        return [capture for psp in self.psps for capture in psp.captures]
+
+    @property
+    def psp_calls(self) -> list[PspCall]:
+        """Of all PSPs."""
+        return [call for psp in self.psps for call in psp.calls]
 
     @property
     def load_start_ns(self) -> int | None:

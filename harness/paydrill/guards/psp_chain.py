@@ -1,34 +1,36 @@
-"""The PSP's journal verifies link by link, and is the one that the harness froze."""
+"""The journal of every PSP verifies link by link, and is the one that the harness froze."""
 
 from __future__ import annotations
 
 from paydrill.guards import codes
-from paydrill.guards.facts import RunFacts
-from paydrill.guards.results import held, tripped
+from paydrill.guards.facts import Psp, RunFacts
+from paydrill.guards.results import all_of
 from paydrill.verdict import GuardResult
 
 NAME = "psp_chain"
 
 
 def check(facts: RunFacts) -> GuardResult:
-    problem = _problem(facts)
-    if problem:
-        return tripped(NAME, codes.PSP_CHAIN_BROKEN, problem)
-    return held(NAME, f"{facts.psp.lines} lines verify")
+    collected = facts.timeline.reached("collected")
+    found = ((psp, _problem(psp, collected)) for psp in facts.psps)
+    problems = [f"{psp.name}: {problem}" for psp, problem in found if problem]
+    lines = sum(psp.lines for psp in facts.psps)
+    return all_of(NAME, codes.PSP_CHAIN_BROKEN, problems, f"{lines} lines verify")
 
 
-def _problem(facts: RunFacts) -> str:
-    psp, freeze = facts.psp, facts.timeline.freeze
+def _problem(psp: Psp, collected: bool) -> str:
+    """What is wrong with one PSP's journal; empty when nothing is."""
+    freeze = psp.freeze
     if not psp.present:
-        return "there is no PSP journal"
+        return "there is no journal"
     if psp.broken:
-        return f"PSP journal: {psp.broken}"
+        return psp.broken
     if not psp.lines:
-        return "the PSP journal is empty"
+        return "its journal is empty"
     if freeze is None:
-        return "" if not facts.timeline.reached("collected") else "the PSP was never frozen"
+        return "it was never frozen" if collected else ""
     if psp.freeze_hash is None:
-        return f"the PSP was frozen at line {freeze.n}, its journal has {psp.lines}"
+        return f"it was frozen at line {freeze.n}, its journal has {psp.lines}"
     if psp.freeze_hash != freeze.head:
-        return f"line {freeze.n} of the PSP journal is not the one that was there at the freeze"
+        return f"line {freeze.n} of its journal is not the one that was there at the freeze"
     return ""

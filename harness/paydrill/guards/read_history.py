@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from paydrill.evidence.saved_cards import SavedToken, saved_token
 from paydrill.guards.facts import History, HistoryFile, IntentFact, OpFact
-from paydrill.guards.lines import Line, LineCount, integer, json_lines, number, text
+from paydrill.guards.lines import Line, LineCount, boolean, integer, json_lines, number, text
 
 OUTCOMES = frozenset({"ok", "fail", "info"})
 UNKNOWN_CLASS = "checkout"
@@ -21,6 +22,10 @@ class _Open:
     classes: dict[int, str] = field(default_factory=dict)
     due: dict[int, int] = field(default_factory=dict)
     outcomes: dict[int, str] = field(default_factory=dict)
+    checkouts: dict[int, bool] = field(default_factory=dict)
+    seconds: set[int] = field(default_factory=set)
+    ended: dict[int, tuple[bool, int]] = field(default_factory=dict)
+    saved_tokens: list[SavedToken] = field(default_factory=list)
     duplicate_ids: int = 0
     lags_ms: list[float] = field(default_factory=list)
 
@@ -43,12 +48,24 @@ def read_history(paths: Iterable[Path]) -> History:
     """Fold invokes and returns; an invoke without a return is info."""
     seen = _Open()
     files = tuple(_read_file(path, seen) for path in paths)
-    intents = tuple(
-        IntentFact(intent, seen.classes.get(intent, UNKNOWN_CLASS), due_ns, seen.outcomes.get(intent, "info"))
-        for intent, due_ns in seen.due.items()
-    )
+    intents = tuple(_intent(intent, due_ns, seen) for intent, due_ns in seen.due.items())
     ops = tuple(sorted(seen.ops.values(), key=lambda op: op.inv_ns))
-    return History(files, ops, intents, seen.duplicate_ids, max(seen.lags_ms, default=None))
+    lag_ms = max(seen.lags_ms, default=None)
+    return History(files, ops, intents, seen.duplicate_ids, lag_ms, tuple(seen.saved_tokens))
+
+
+def _intent(intent: int, due_ns: int, seen: _Open) -> IntentFact:
+    as_declared, signature = seen.ended.get(intent, (False, 0))
+    return IntentFact(
+        intent=intent,
+        cls=seen.classes.get(intent, UNKNOWN_CLASS),
+        due_ns=due_ns,
+        outcome=seen.outcomes.get(intent, "info"),
+        checkout=seen.checkouts.get(intent),
+        second=intent in seen.seconds,
+        as_declared=as_declared,
+        signature=signature,
+    )
 
 
 def _read_file(path: Path, seen: _Open) -> HistoryFile:
@@ -90,6 +107,11 @@ def _take(line: Line, tally: _FileTally, seen: _Open) -> None:
     elif kind == "done":
         outcome = text(line, "outcome")
         seen.outcomes[_id(line, "intent")] = outcome if outcome in OUTCOMES else "info"
+        as_declared, signature = boolean(line, "as_declared"), integer(line, "signature")
+        seen.ended[_id(line, "intent")] = (as_declared is True, signature or 0)
+    elif kind == "token":
+        if saved := saved_token(line):
+            seen.saved_tokens.append(saved)
     elif kind == "drop":
         _take_drop(line, tally, seen)
     elif kind == "end":
@@ -141,6 +163,10 @@ def _take_intent(line: Line, tally: _FileTally, seen: _Open) -> None:
         return
     seen.classes[intent] = text(line, "cls", UNKNOWN_CLASS)
     seen.due[intent] = due_ns if due_ns is not None else integer(line, "t") or 0
+    if (checkout := boolean(line, "checkout")) is not None:
+        seen.checkouts[intent] = checkout
+    if integer(line, "arrival") not in (None, intent):
+        seen.seconds.add(intent)
 
 
 def _take_drop(line: Line, tally: _FileTally, seen: _Open) -> None:

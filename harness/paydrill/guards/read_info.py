@@ -12,6 +12,7 @@ from paydrill.guards.lines import Line, integer, mapping, number, rows, text, te
 from paydrill.run_folder import RunFolder
 from paydrill.scenario import Expect, Window
 from paydrill.target import Timing
+from paydrill.topology import PSP
 from paydrill.yaml_source import Mistakes, YamlList, YamlMap, YamlNode, parse_yaml
 
 
@@ -36,7 +37,9 @@ def read_info(run: RunFolder, meta: Line, plan: Line, scenario: Line) -> RunInfo
         versions=_versions(mapping(meta, "versions")),
         warnings=texts(meta, "warnings"),
         facts_offered=texts(meta, "facts_offered"),
+        psps=texts(meta, "psps") or (PSP,),
         planned_load_s=max(ends, default=None),
+        left_out=texts(mapping(plan, "load"), "left_out"),
     )
 
 

@@ -1,106 +1,75 @@
-"""psp/journal.jsonl -> Psp: verifies the hash chain and keeps the captures, in one streaming pass.
-
-Each line is `<sha256 of previous hash + json> <json>`, all hashes in hex; the first line follows
-64 zeros.
-"""
+"""The journals of a run's PSPs -> Psp facts: what was captured, what was asked, whether the chain holds."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Collection, Mapping
 
-from paydrill.guards.facts import Capture, Psp, PspCall
-from paydrill.guards.lines import Line, LineCount, boolean, integer, parse, raw_lines, rows, text
-
-GENESIS = b"0" * 64
-HASH_BYTES = 64
-
-
-@dataclass
-class _Answers:
-    t_ns: dict[str, int] = field(default_factory=dict)
-    delivered: dict[str, bool] = field(default_factory=dict)
+from paydrill.evidence.psp_journals import read_journals
+from paydrill.evidence.saved_cards import SavedCards
+from paydrill.guards.facts import Capture, Freeze, Psp, PspCall
+from paydrill.psp.journal_reader import Journal, PspEffectRow, PspRequestRow
+from paydrill.run_folder import RunFolder
+from paydrill.topology import PSPS
 
 
-@dataclass
-class _Reading:
-    captures: list[tuple[Capture, str]] = field(default_factory=list)
-    calls: dict[str, PspCall] = field(default_factory=dict)
-    answers: _Answers = field(default_factory=_Answers)
+def read_psps(
+    run: RunFolder,
+    expected: Collection[str],
+    freezes: Mapping[str, Freeze],
+    journals: Mapping[str, Journal] | None = None,
+    cards: SavedCards | None = None,
+) -> tuple[Psp, ...]:
+    """One for each PSP that the run has or should have. `journals`: read already; None reads them now.
+
+    cards: say whose the charges of saved cards are
+    """
+    if journals is None:
+        try:
+            journals = read_journals(run)
+        except OSError:
+            journals = {}
+    names = [psp for psp in PSPS if psp in {*expected, *freezes, *journals}]
+    cards = cards or SavedCards.of(())
+    cards.read(journals.values())
+    return tuple(_psp(name, journals.get(name), freezes.get(name), cards) for name in names)
 
 
-def read_psp(path: Path, freeze_n: int | None) -> Psp:
-    """Read the journal; `freeze_n` is the line whose hash was noted when the PSP was frozen."""
-    count, reading = LineCount(), _Reading()
-    previous, broken, freeze_hash, lines = GENESIS, "", None, 0
-    for raw in raw_lines(path, count):
-        lines += 1
-        line = parse(raw[HASH_BYTES + 1 :])
-        if not broken:
-            broken = _link_fault(raw, previous, lines, line)
-        previous = raw[:HASH_BYTES]
-        if line is not None:
-            if integer(line, "n") == freeze_n and freeze_n is not None:
-                freeze_hash = previous.decode("ascii", "replace")
-            _take(line, reading)
+def _psp(name: str, journal: Journal | None, freeze: Freeze | None, cards: SavedCards) -> Psp:
+    if journal is None:
+        return Psp(name, freeze=freeze)
+    requests = {request.req: request for request in journal.requests}
     return Psp(
-        present=path.exists(),
-        lines=lines,
-        broken=broken,
-        freeze_hash=freeze_hash,
-        captures=tuple(_with_answer(capture, req, reading.answers) for capture, req in reading.captures),
-        calls=tuple(reading.calls.values()),
+        name=name,
+        present=True,
+        lines=journal.lines,
+        broken=journal.why or "",
+        freeze=freeze,
+        freeze_hash=_hash_at(journal, freeze.n) if freeze else None,
+        captures=tuple(
+            _capture(effect, requests.get(effect.req), cards)
+            for effect in journal.effects
+            if effect.kind == "capture" and effect.status == "done"
+        ),
+        calls=tuple(
+            PspCall(request.t_recv_ns, request.op, cards.token(request.pi, request.token), request.pi or "")
+            for request in journal.requests
+        ),
     )
 
 
-def _link_fault(raw: bytes, previous: bytes, number: int, line: Line | None) -> str:
-    """What is wrong with this link of the chain; empty when it verifies."""
-    body = raw[HASH_BYTES + 1 :]
-    if raw[:HASH_BYTES] != hashlib.sha256(previous + body).hexdigest().encode():
-        return f"line {number} does not hash to what it says"
-    if line is None:
-        return f"line {number} is not JSON"
-    if integer(line, "n") != number:
-        return f"line {number} has n {integer(line, 'n')}"
-    return ""
-
-
-def _take(line: Line, reading: _Reading) -> None:
-    kind = text(line, "kind")
-    if kind == "request":
-        call = PspCall(integer(line, "t") or 0, text(line, "op"), integer(line, "token"), text(line, "pi"))
-        reading.calls[_ref(line, "req")] = call
-    elif kind == "answer":
-        req = _ref(line, "req")
-        reading.answers.t_ns[req] = integer(line, "t") or 0
-        reading.answers.delivered[req] = boolean(line, "delivered") is not False
-    elif kind == "effect":
-        for effect in rows(line, "effects"):
-            if text(effect, "kind") == "capture" and text(effect, "status", "done") == "done":
-                capture = _capture(line, effect)
-                reading.captures.append((capture, _ref(line, "req")))
-
-
-def _capture(line: Line, effect: Line) -> Capture:
+def _capture(effect: PspEffectRow, request: PspRequestRow | None, cards: SavedCards) -> Capture:
     return Capture(
-        eff=_ref(effect, "eff"),
-        t_ns=integer(line, "t") or 0,
-        token=integer(effect, "token"),
-        pi=text(effect, "pi"),
-        answer_ns=None,
-        delivered=False,
+        eff=str(effect.eff),
+        t_ns=effect.t_ns,
+        token=cards.token(effect.pi, effect.token),
+        pi=effect.pi,
+        answer_ns=request.t_ans_ns if request else None,
+        delivered=bool(request and request.delivered),
     )
 
 
-def _with_answer(capture: Capture, req: str, answers: _Answers) -> Capture:
-    return capture._replace(
-        answer_ns=answers.t_ns.get(req),
-        delivered=answers.delivered.get(req, False),
-    )
-
-
-def _ref(line: Line, key: str) -> str:
-    """Ids are integers or strings; compared as text."""
-    value = line.get(key)
-    return str(value) if isinstance(value, int | str) else ""
+def _hash_at(journal: Journal, line: int | None) -> str | None:
+    """The hash of a line, counted from 1; None when there is no such line."""
+    if line is None or not 0 < line <= journal.lines:
+        return None
+    return journal.digests[32 * (line - 1) : 32 * line].hex()

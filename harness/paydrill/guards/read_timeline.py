@@ -18,6 +18,7 @@ from paydrill.guards.lines import (
     text,
     texts,
 )
+from paydrill.topology import PSP
 
 
 @dataclass
@@ -29,7 +30,7 @@ class _Reading:
     restarts: list[str] = field(default_factory=list)
     numbers: dict[str, float] = field(default_factory=dict)
     settled: Line = field(default_factory=dict)
-    freeze: Freeze | None = None
+    freezes: dict[str, Freeze] = field(default_factory=dict)
     load_end_ns: int | None = None
 
     def worst(self, name: str, value: float | None) -> None:
@@ -58,7 +59,7 @@ def read_timeline(path: Path, plan: Line) -> tuple[Timeline, tuple[FaultFact, ..
         lag_p99_ms=reading.numbers.get("lag_p99_ms"),
         settled_waited_s=number(reading.settled, "waited_s"),
         settled_in_time=boolean(reading.settled, "in_time"),
-        freeze=reading.freeze,
+        freezes=reading.freezes,
         died=tuple(reading.died),
         aborted=tuple(reading.aborted),
         restarts=tuple(reading.restarts),
@@ -95,7 +96,7 @@ def _take(line: Line, t_ns: int, reading: _Reading) -> None:
     elif kind == "settled":
         reading.settled = line
     elif kind == "psp_freeze":
-        reading.freeze = Freeze(integer(line, "n"), text(line, "head"))
+        reading.freezes[text(line, "name", PSP)] = Freeze(integer(line, "n"), text(line, "head"))
     elif kind == "instrument_died":
         reading.died.append(Died(text(line, "name", "?"), text(line, "detail")))
     elif kind == "aborted":
@@ -139,7 +140,7 @@ def _witnessed(fault: FaultFact, line: Line) -> FaultFact:
 
 
 def _counted(fault: FaultFact, line: Line) -> FaultFact:
-    """Adds up both directions of all edges of the fault."""
+    """Adds up both ways of all edges of the fault."""
     moved = (integer(line, "received") or 0) + (integer(line, "sent") or 0)
     if text(line, "when") == "before":
         return replace(fault, bytes_before=moved + (fault.bytes_before or 0))

@@ -1,10 +1,9 @@
 """The faulted edge carried traffic: a fault on an idle edge breaks nothing.
 
-Counted in bytes at the proxies, both directions and all edges of the fault together. The witness's own
-probe is at most some hundred bytes an edge, so less than `PROBE_BYTES` an edge is nobody's traffic.
-An edge that refuses or cuts connections moves no bytes while it does: there it must have carried
-traffic before. Toxiproxy counts a connection's bytes when it closes, so that a kept one shows late;
-for an edge to the PSP its own request log is the better witness, and is asked first.
+Counted in bytes at the client's end of the proxies, both ways and all edges of the fault together. The
+witness's own probe is at most some hundred bytes an edge, so less than `PROBE_BYTES` an edge is nobody's
+traffic. An edge that refuses or cuts connections moves no bytes while it does: there it must have carried
+traffic before. For an edge to a PSP its own request log is the better witness, and is asked first.
 """
 
 from __future__ import annotations
@@ -32,12 +31,16 @@ def _is_on_proxy(fault: FaultFact) -> bool:
 
 
 def _psp_was_charged(facts: RunFacts, fault: FaultFact) -> bool:
-    """A payment reached the PSP through the fault. Reads are the reconciler's, from an edge of its own."""
-    if not all(place.endswith("->psp") for place in fault.where):
-        return False
+    """Payments reached each PSP through the fault. Reads are the reconciler's, from an edge of its own."""
+    calls = {psp.name: psp.calls for psp in facts.psps}
+    servers = {place.partition("->")[2] for place in fault.where}
     start_ns = fault.start_ns or 0
-    return any(
-        call.op.startswith("POST") and start_ns <= call.t_ns < fault.end_ns for call in facts.psp.calls
+    return bool(servers) and all(
+        any(
+            call.op.startswith("POST") and start_ns <= call.t_ns < fault.end_ns
+            for call in calls.get(server, ())
+        )
+        for server in servers
     )
 
 

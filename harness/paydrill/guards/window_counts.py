@@ -23,7 +23,7 @@ def psp_commit_then_killed(facts: RunFacts) -> int:
         if kill.name != "kill" or kill.start_ns is None:
             continue
         delay_ns = _latency_ns(facts, kill)
-        for capture in facts.psp.captures:
+        for capture in facts.captures:
             arrival_ns = _arrival_ns(capture, delay_ns)
             if not capture.t_ns <= kill.start_ns < arrival_ns:
                 continue
@@ -64,7 +64,7 @@ def _asked_again(capture: Capture, kill_ns: int, calls: Mapping[int | str, list[
 def _calls_by_payment(facts: RunFacts) -> dict[int | str, list[PspCall]]:
     """Requests by token and by PSP object: some name only one of the two."""
     by: dict[int | str, list[PspCall]] = {}
-    for call in facts.psp.calls:
+    for call in facts.psp_calls:
         if call.token is not None:
             by.setdefault(call.token, []).append(call)
         if call.pi:

@@ -1,7 +1,7 @@
 -- id: I-15 | severity: S1 | bucket: open | kind: query
 -- title: Everything settles in time
--- needs: intent op timeline | uses: psp_effect sut_fact outbox_row | events: create pay cancel refund capture final fact
--- rule: Of an intent that somebody tried to pay nothing is open at the last look: no order, payment, refund or event in the outbox of the target, nothing pending at the PSP. Open at a look that came T_settle or more after the heal and the end of the load is a finding; at an earlier look it is undecided. An order that never left the state in which it was created is abandoned, not open.
+-- needs: intent op timeline | uses: psp_effect sut_fact transition outbox_row | events: create pay cancel refund capture final fact
+-- rule: Of an intent that somebody tried to pay nothing is open at the last look: no order, payment, refund or event in the outbox of the target, nothing pending at the PSP. Open at a look that came T_settle or more after the heal and the end of the load is a finding; at an earlier look it is undecided. An order in the state in which it was created, for which nothing was accepted or moved, is abandoned, not open.
 -- pop: SELECT 'i' || intent AS subject, intent, amount, currency, shown + gone AS looked, NULL AS stray_class, NULL AS stray_ns FROM v_intent WHERE pays > 0
 -- pop: UNION ALL SELECT DISTINCT kind || ':' || source || ':' || ref, NULL, amount, currency, 1, coalesce(class, 'unmapped'), read_ns FROM sut_fact
 -- pop: WHERE intent IS NULL AND kind <> 'order' AND snap = getvariable('snap') AND getvariable('sut_given')

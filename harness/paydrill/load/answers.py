@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from paydrill.target import Outcome, OutcomeRule
+from paydrill.currencies import from_decimal
+from paydrill.target import DECIMAL, Outcome, OutcomeRule
 
 NEVER_SENT = "refused"
 UNPARSABLE = "unparsable"
@@ -19,6 +20,7 @@ CODE_PATHS = ("error.code", "code", "error.type", "error")
 class RawAnswer:
     """What came back: a status with a body, or the transport's error.
 
+    replayed: a header says that this is the kept answer to an earlier request (`Idempotent-Replayed`)
     err: None, or one of timeout, refused (no connection: nothing was sent), reset, eof, garbled, stopped
     """
 
@@ -26,11 +28,15 @@ class RawAnswer:
     body: bytes = b""
     err: str | None = None
     node: str | None = None
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the answer's body said; None where it said nothing of the kind."""
+    """What the answer said; None where it said nothing of the kind.
+
+    challenge: the id of the challenge that the payment waits for
+    """
 
     order_ref: str | None = None
     said: str | None = None
@@ -38,6 +44,8 @@ class Facts:
     currency: str | None = None
     version: int | None = None
     code: str | None = None
+    challenge: str | None = None
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ def judge(raw: RawAnswer, answer: Mapping[str, str], rules: Iterable[OutcomeRule
     A 2xx answer whose declared facts cannot be read is unknown (`unparsable`): nothing was learned.
     """
     parsed, readable = _parse(raw.body)
-    facts = read_facts(parsed, answer)
+    facts = read_facts(parsed, answer, raw.replayed)
     err = raw.err
     succeeded = raw.status is not None and 200 <= raw.status < 300
     lost_reference = kind == "create" and "order_ref" in answer and facts.order_ref is None
@@ -95,16 +103,19 @@ def _parse(body: bytes) -> tuple[Any, bool]:
         return None, False
 
 
-def read_facts(body: Any, answer: Mapping[str, str]) -> Facts:
+def read_facts(body: Any, answer: Mapping[str, str], replayed: bool = False) -> Facts:
     """The declared facts of a parsed body. What has another type than expected is left out."""
+    currency = _text(_at(body, answer.get("currency")))
     code = _at(body, answer["code"]) if "code" in answer else _first_text(body, CODE_PATHS)
     return Facts(
         order_ref=_text(_at(body, answer.get("order_ref"))),
         said=_text(_at(body, answer.get("said", answer.get("state")))),
-        amount=_whole(_at(body, answer.get("amount"))),
-        currency=_text(_at(body, answer.get("currency"))),
+        amount=_amount(body, answer.get("amount"), currency),
+        currency=currency,
         version=_whole(_at(body, answer.get("version"))),
         code=code if isinstance(code, str) else None,
+        challenge=_text(_at(body, answer.get("challenge"))),
+        replayed=replayed,
     )
 
 
@@ -120,6 +131,15 @@ def _at(body: Any, path: str | None) -> Any:
         else:
             return None
     return body
+
+
+def _amount(body: Any, path: str | None, currency: str | None) -> int | None:
+    """Minor units; `total | decimal` reads `12.34` in the answer's own currency."""
+    place, _, form = (path or "").partition("|")
+    value = _at(body, place.strip()) if path else None
+    if form.strip() != DECIMAL:
+        return _whole(value)
+    return None if currency is None else from_decimal(value, currency)
 
 
 def _first_text(body: Any, paths: Iterable[str]) -> str | None:

@@ -24,7 +24,7 @@ from paydrill.load.final_reads import FinalReads
 from paydrill.load.messages import Channel, counters_from_json
 from paydrill.load.setup import LoadSetup
 from paydrill.plan import PlannedLoad
-from paydrill.target import Client, Timing
+from paydrill.target import Client, Pricing, Timing
 
 HERE = Path(__file__).parent
 HORIZON_BEYOND_TIMEOUT_S = 2.0
@@ -40,6 +40,10 @@ class LoadChild:
     history_dir: gets `history-0.jsonl`; log: what Locust says
     edge: the name that answers get in the history, such as `client->lb-1`
     caller_secret: signs the callers' bearer tokens (callers.py)
+    pricing: how the target says that it prices
+    psp, psp_edge: where the customers' browsers reach the PSP, and the name of that edge
+    ca_file: certificates to check the target's with; given, `base` is spoken to over TLS
+    series: put into the names of carts and keys, where the target knows those of earlier drills
 
     Making it raises UsageError when the target cannot be loaded like this. Nothing has started then.
     Start it from a thread that lives as long as it: the kernel kills it with its starting thread.
@@ -59,6 +63,11 @@ class LoadChild:
         log: Path,
         edge: str | None = None,
         caller_secret: str = "",
+        pricing: Pricing | None = None,
+        psp: Address | None = None,
+        psp_edge: str | None = None,
+        ca_file: Path | None = None,
+        series: str = "",
     ) -> None:
         self._setup = LoadSetup(
             plan=plan,
@@ -67,10 +76,15 @@ class LoadChild:
             timeout_s=timing.client_s,
             horizon_s=timing.client_s + HORIZON_BEYOND_TIMEOUT_S,
             seed=seed,
-            base_url=f"http://{base}",
+            base_url=f"{'https' if ca_file else 'http'}://{base}",
             history=str(history_dir.absolute() / "history-0.jsonl"),
             edge=edge,
             caller_secret=caller_secret,
+            pricing=pricing or Pricing(),
+            psp_url=None if psp is None else f"http://{psp}",
+            psp_edge=psp_edge,
+            ca_file=str(ca_file.absolute()) if ca_file else None,
+            series=series,
         )
         self._setup.check()
         self._log = log

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from paydrill.callers import bearer
 
 POOL_SIZE = 200
+OPERATORS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +37,16 @@ def customers(seed: int, count: int = POOL_SIZE, secret: str = "") -> tuple[Cust
         )
         for number in range(1, count + 1)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Somebody of the shop's support, with the role admin."""
+
+    id: str
+    bearer: str = ""
+
+
+def operators(secret: str = "", count: int = OPERATORS) -> tuple[Operator, ...]:
+    names = [f"support_{number}" for number in range(1, count + 1)]
+    return tuple(Operator(name, bearer(secret, "admin", name)) for name in names)

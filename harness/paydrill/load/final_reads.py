@@ -38,8 +38,10 @@ class FinalReader:
         self._definite = 0
 
     def run(self, timeout_s: float) -> FinalReads:
-        """Returns when every question has a definite answer, or the time is over."""
+        """Returns when every question has a definite answer, or the time is over. May be called again."""
         until_ns = self._shop.pace.now_ns() + seconds_ns(timeout_s)
+        self._left.clear()
+        self._asked = self._definite = 0
         orders = self._shop.orders
         self._left.extend(known.as_intent() for known in orders.known())
         if self._shop.offers("find"):

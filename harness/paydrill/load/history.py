@@ -15,8 +15,12 @@ from paydrill.load.answers import RawAnswer, Result
 from paydrill.load.counters import Lag
 from paydrill.load.intents import Intent, token_of, wire_token
 from paydrill.load.templates import Op, Rendered
+from paydrill.load.traffic import Ended
 from paydrill.run_folder import LineLog
 from paydrill.target import Outcome
+
+SAVED = "saved"
+"""How the PSP simulator is told that a card may be charged again."""
 
 
 class HistoryClosed(Exception):
@@ -57,6 +61,8 @@ class History:
             "intent",
             intent=intent.id,
             cls=intent.cls,
+            arrival=intent.arrival,
+            checkout=intent.checkout,
             customer=intent.customer,
             client_ref=intent.client_ref,
             items=intent.items,
@@ -66,11 +72,24 @@ class History:
             retries=intent.policy.retries,
         )
 
-    def token(self, intent: Intent, try_no: int) -> int:
-        """Issue the token of a try; returns its number."""
+    def token(self, intent: Intent, try_no: int, how: str | None = None) -> tuple[int, str]:
+        """Issue the token of a try; returns its number and how it is written on the wire."""
         token = token_of(intent.id, try_no)
-        self._write("token", token=token, wire=wire_token(token), intent=intent.id, try_no=try_no)
-        return token
+        wire = wire_token(token, how)
+        self._write("token", token=token, wire=wire, intent=intent.id, try_no=try_no)
+        return token, wire
+
+    def saved_token(self, intent: Intent, try_no: int, saved: int) -> tuple[int, str]:
+        """Issue the token of a try with a saved card, whose one wire token several intents share."""
+        token = token_of(intent.id, try_no)
+        wire = wire_token(saved, SAVED)
+        fields = {"intent": intent.id, "try_no": try_no, "saved": saved}
+        self._write("token", token=token, wire=wire, amount=intent.amount, currency=intent.currency, **fields)
+        return token, wire
+
+    def canary(self, intent: Intent, kind: str, text: str) -> None:
+        """A secret that the harness is about to plant: nothing of the target may keep it."""
+        self._write("canary", intent=intent.id, canary=kind, text=text)
 
     def invoke(
         self,
@@ -91,7 +110,7 @@ class History:
             op=number,
             intent=intent.id,
             op_kind=op_kind,
-            caller=intent.customer,
+            caller=op.operator.id if op.operator else intent.customer,
             route=request.route,
             idem_key=op.key if request.method != "GET" else None,
             body=request.body_hash,
@@ -102,11 +121,12 @@ class History:
             due=due_ns,
             try_no=op.try_no,
             strong=strong,
+            refund_ref=op.refund_ref,
         )
         return number
 
-    def returned(self, number: int, raw: RawAnswer, result: Result) -> None:
-        """Write down an answer. Raises HistoryClosed when the op was closed as stopped before."""
+    def returned(self, number: int, raw: RawAnswer, result: Result, edge: str | None = None) -> None:
+        """Write down an answer. `edge` is where it came over if not the entrance. Raises HistoryClosed when the op was closed as stopped before."""
         if self._open.pop(number, 0) == 0:
             raise HistoryClosed
         facts = result.facts
@@ -125,7 +145,8 @@ class History:
             order_ref=facts.order_ref,
             resp=sha256(raw.body).hexdigest()[:16] if raw.status is not None else None,
             node=raw.node,
-            edge=self._edge,
+            edge=edge or self._edge,
+            replayed=facts.replayed,
         )
 
     def drop(self, intent: Intent) -> None:
@@ -133,7 +154,18 @@ class History:
         self._write("drop", intent=intent.id, due=intent.due_ns)
 
     def done(self, intent: Intent, outcome: Outcome) -> None:
+        """A second wish has ended; the arrival that it belongs to goes on."""
         self._write("done", intent=intent.id, outcome=outcome)
+
+    def ended(self, intent: Intent, ended: Ended) -> None:
+        """An arrival has ended."""
+        self._write(
+            "done",
+            intent=intent.id,
+            outcome=ended.outcome,
+            as_declared=ended.as_declared,
+            signature=ended.signature,
+        )
 
     def close(self, complete: bool, lag: Lag) -> None:
         """Every open op is unknown for ever; then the last line. Idempotent."""

@@ -23,12 +23,12 @@ from locust import FastHttpUser, events, task
 from paydrill.errors import UsageError
 from paydrill.load import classes
 from paydrill.load.arrivals import arrivals
-from paydrill.load.customers import customers
+from paydrill.load.customers import customers, operators
 from paydrill.load.final_reads import FinalReader
 from paydrill.load.history import History
 from paydrill.load.intents import Intent, IntentMaker
 from paydrill.load.messages import Channel, counters_to_json
-from paydrill.load.operations import Shop, Wire, compile_requests
+from paydrill.load.operations import PspDoor, Shop, Wire, compile_requests
 from paydrill.load.orders import Orders
 from paydrill.load.pacer import GeventPace, Pacer
 from paydrill.load.products import Shelves, read_products
@@ -103,25 +103,36 @@ class Child:
 
 def build(setup: LoadSetup) -> tuple[Pacer, FinalReader]:
     """Everything that the load needs, before any time counts."""
-    # A customer who cancels while paying has two requests under way.
-    connections = 2 * setup.plan.max_in_flight
+    known = classes.known()
+    # A customer who cancels while paying has two requests under way, a burst eight.
+    widest = max(known[name].at_once for name in setup.plan.mix)
+    connections = max(2, widest) * setup.plan.max_in_flight
     allow_descriptors(connections + SPARE_DESCRIPTORS)
-    pool = connection_pool(setup.base_url, connections, setup.timeout_s)
+    doors = [url for url in (setup.base_url, setup.psp_url) if url is not None]
+    pool = connection_pool(doors, connections, setup.timeout_s, setup.ca_file)
 
     def wires(count: int) -> list[Wire]:
         return [SessionWire(setup.base_url, hooks.request, pool) for _ in range(count)]
 
-    known = classes.known()
     requests = compile_requests(setup.client)
-    shelves = Shelves(read_products(setup.catalogue))
-    buyers = [name for name, traffic in known.items() if "create" in traffic.needs]
-    maker = IntentMaker(
-        setup.seed, setup.plan.mix, buyers, shelves, customers(setup.seed, secret=setup.caller_secret)
-    )
+    shelves = Shelves(read_products(setup.catalogue), setup.pricing)
+    people = customers(setup.seed, secret=setup.caller_secret)
+    maker = IntentMaker(setup.seed, setup.plan.mix, known, shelves, people, setup.series)
     offsets = arrivals(setup.plan.segments, setup.seed)
     history = History(Path(setup.history), setup.edge, broken=die)
     history.start({"locust": locust.__version__, "geventhttpclient": geventhttpclient.__version__})
-    shop = Shop(setup.client, requests, history, Orders(), GeventPace(), setup.timeout_s, setup.horizon_s)
+    shop = Shop(
+        client=setup.client,
+        requests=requests,
+        history=history,
+        orders=Orders(),
+        pace=GeventPace(),
+        timeout_s=setup.timeout_s,
+        horizon_s=setup.horizon_s,
+        maker=maker,
+        operators=operators(setup.caller_secret),
+        psp=None if setup.psp_url is None else PspDoor(setup.psp_url, setup.psp_edge),
+    )
     pacer = Pacer(shop, wires(setup.plan.max_in_flight), offsets, maker, known, tell_locust)
     return pacer, FinalReader(shop, wires(min(READERS, connections)))
 

@@ -19,6 +19,10 @@ class KnownOrder:
         """The intent, with this very order as its order (a faulty target may have made it several)."""
         return replace(self.intent, order_ref=self.order_ref)
 
+    def without_ref(self) -> Intent:
+        """The intent as if no order of it were known: who asks by the cart's id learns it from the answer."""
+        return replace(self.intent, order_ref=None)
+
 
 class Orders:
     """Grows during the load; the final reads ask for every one of its orders."""

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 import gevent
 
 from paydrill.clock import MonotonicClock
-from paydrill.load.classes import Traffic
 from paydrill.load.counters import LagHistogram, LoadCounters, Tally
 from paydrill.load.history import History, HistoryClosed
 from paydrill.load.intents import Intent, IntentMaker
 from paydrill.load.operations import Shop, Wire
 from paydrill.load.shopper import Shopper
+from paydrill.load.traffic import Traffic
 from paydrill.target import Outcome
 
 LONGEST_NAP_NS = 100_000_000
@@ -131,9 +131,10 @@ class Pacer:
         wire.begin_anew()
         shopper = Shopper(self._shop, wire, intent)
         try:
-            outcome = traffic.run(shopper)
+            ended = traffic.run(shopper)
             shopper.announce()
-            self.history.done(intent, outcome)
+            self.history.ended(intent, ended)
+            outcome = ended.outcome
         except HistoryClosed:
             return
         except Exception:

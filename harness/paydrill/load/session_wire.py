@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import select
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import gevent
@@ -25,6 +25,7 @@ from paydrill.load.answers import NEVER_SENT, RawAnswer
 
 CONNECT_SHARE = 0.9
 NODE_HEADER = "x-node"
+REPLAYED_HEADER = "idempotent-replayed"
 _real_poll: Callable[[], select.poll] = monkey.get_original("select", "poll")
 
 
@@ -32,18 +33,25 @@ class NeverSent(OSError):
     """No connection could be made: not a byte of the request has left."""
 
 
-def connection_pool(base_url: str, concurrency: int, timeout_s: float) -> HTTPClientPool:
-    """One pool of connections for all sessions, at most `concurrency` of them."""
+def connection_pool(
+    base_urls: Iterable[str], concurrency: int, timeout_s: float, ca_file: str | None = None
+) -> HTTPClientPool:
+    """One pool for all sessions, at most `concurrency` connections to each of these.
+
+    ca_file: whom to trust on https; chain and host are checked, and a server that fails was never sent to.
+    """
     pool = HTTPClientPool(
+        ssl_options={"ca_certs": ca_file} if ca_file else None,
         concurrency=concurrency,
         connection_timeout=timeout_s * CONNECT_SHARE,
         network_timeout=timeout_s + 1,
     )
-    connections = pool.get_client(base_url)._connection_pool
-    # It sends a GET `size + 1` times more when the connection closes without an answer.
-    connections.size = -1
-    _tell_never_sent(connections)
-    connections._is_socket_alive = _is_silent  # type: ignore[method-assign]
+    for base_url in base_urls:
+        connections = pool.get_client(base_url)._connection_pool
+        # It sends a GET `size + 1` times more when the connection closes without an answer.
+        connections.size = -1
+        _tell_never_sent(connections)
+        connections._is_socket_alive = _is_silent  # type: ignore[method-assign]
     return pool
 
 
@@ -73,12 +81,16 @@ class SessionWire:
 
     def __init__(self, base_url: str, request_event: Any, pool: HTTPClientPool) -> None:
         # Its own annotations leave out what it accepts (bytes) and what it returns (`error`).
+        self._made_of = (base_url, request_event, pool)
         self._session: Any = FastHttpSession(
             base_url, request_event, user=None, client_pool=pool, max_retries=0, max_redirects=0
         )
 
     def begin_anew(self) -> None:
         self._session.cookiejar.clear()
+
+    def another(self) -> SessionWire:
+        return SessionWire(*self._made_of)
 
     def send(
         self,
@@ -106,7 +118,12 @@ class SessionWire:
                     return RawAnswer(None, err=_name(response.error))
                 node = response.headers.get(NODE_HEADER)
                 body = bytes(response.content or b"")
-                return RawAnswer(response.status_code, body, node=node if isinstance(node, str) else None)
+                return RawAnswer(
+                    response.status_code,
+                    body,
+                    node=node if isinstance(node, str) else None,
+                    replayed=response.headers.get(REPLAYED_HEADER) == "true",
+                )
         except (OSError, HTTPConnectionClosed, HTTPParseError, gevent.Timeout, zlib.error) as error:
             return RawAnswer(None, err=_name(error))
 

@@ -18,17 +18,23 @@ import orjson
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from paydrill.currencies import as_decimal
 from paydrill.errors import UsageError
+from paydrill.load.customers import Operator
 from paydrill.load.intents import Intent
-from paydrill.target import Request
+from paydrill.target import DECIMAL, Request
 
 _HOLE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_PLAIN_NAME = re.compile(r"\s*(intent|op)\.([a-z][a-z_0-9]*)\s*")
+_PLAIN_NAME = re.compile(r"\s*(intent|op|operator)\.([a-z][a-z_0-9]*)\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """What templates see as `op`. `token` is the wire form; amounts are minor units."""
+    """What templates see as `op`. `token` is the wire form; amounts are minor units.
+
+    refund_ref: the name that the asker gives a refund: asking again by the same name is the same refund
+    operator:   who of the support asks, where it is not the customer; templates see it as `operator`
+    """
 
     kind: str
     key: str
@@ -37,6 +43,8 @@ class Op:
     amount: int | None = None
     currency: str | None = None
     reason: str | None = None
+    refund_ref: str | None = None
+    operator: Operator | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,7 @@ class Rendered:
 
 
 Fill = Callable[[Intent, Op], Any]
+_SCOPES: Mapping[str, type] = {"intent": Intent, "op": Op, "operator": Operator}
 
 
 class CompiledRequest:
@@ -73,7 +82,7 @@ class CompiledRequest:
         headers = {name: fill(intent, op) for name, fill in self._headers}
         body = None
         if self._body is not None:
-            body = orjson.dumps(self._body(intent, op))
+            body = orjson.dumps(self._body(intent, op) or {})
             headers.setdefault("Content-Type", "application/json")
         return Rendered(
             method=self.request.method,
@@ -90,11 +99,17 @@ def _tree(value: object, where: str) -> Fill:
         return _value(value, where)
     if isinstance(value, Mapping):
         fields = [(str(name), _tree(inner, f"{where}.{name}")) for name, inner in value.items()]
-        return lambda intent, op: {name: fill(intent, op) for name, fill in fields}
+        return lambda intent, op: _present(fields, intent, op)
     if isinstance(value, list | tuple):
         rows = [_tree(inner, f"{where}.{index}") for index, inner in enumerate(value)]
         return lambda intent, op: [fill(intent, op) for fill in rows]
     return lambda _intent, _op: value
+
+
+def _present(fields: list[tuple[str, Fill]], intent: Intent, op: Op) -> dict[str, Any] | None:
+    """What is null is left out; a map that nothing is left of is null itself."""
+    filled = {name: value for name, fill in fields if (value := fill(intent, op)) is not None}
+    return filled if filled or not fields else None
 
 
 def _value(text: str, where: str) -> Fill:
@@ -143,7 +158,7 @@ def _expression(source: str, where: str) -> Fill:
 
     def fill(intent: Intent, op: Op) -> Any:
         try:
-            value = compiled(intent=intent, op=op)
+            value = compiled(intent=intent, op=op, operator=op.operator)
         except TemplateError as error:
             raise UsageError(f"{where}: {{{{{source}}}}}: {error}") from error
         if isinstance(value, StrictUndefined):
@@ -154,11 +169,13 @@ def _expression(source: str, where: str) -> Fill:
 
 
 def _plain_name(scope: str, name: str, where: str) -> Fill:
-    known = Intent if scope == "intent" else Op
+    known = _SCOPES[scope]
     if not hasattr(known, name):
         raise UsageError(f"{where}: {scope}.{name} is not known; expected one of {_names(known)}")
     if scope == "intent":
         return lambda intent, _op: getattr(intent, name)
+    if scope == "operator":
+        return lambda _intent, op: None if op.operator is None else getattr(op.operator, name)
     return lambda _intent, op: getattr(op, name)
 
 
@@ -166,6 +183,15 @@ def _names(known: type) -> str:
     return ", ".join(sorted(name for name in dir(known) if not name.startswith("_")))
 
 
+def _decimal(minor: object, currency: object) -> str:
+    """`{{ op.amount | decimal(op.currency) }}`: 1234 EUR is written `12.34`."""
+    if not isinstance(minor, int) or not isinstance(currency, str):
+        raise UsageError(f"decimal: expected minor units and their currency, got {minor!r} and {currency!r}")
+    return as_decimal(minor, currency)
+
+
 @cache
 def _environment() -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+    environment.filters[DECIMAL] = _decimal
+    return environment

@@ -12,6 +12,7 @@ import heapq
 import time
 from collections.abc import Awaitable, Callable, Iterable
 
+from paydrill.psp.later import EXPIRE
 from paydrill.psp.ledger import Ledger
 from paydrill.psp.lines import LaterLine
 
@@ -38,8 +39,8 @@ class Agenda:
 
     @property
     def pending(self) -> int:
-        """What is still to come."""
-        return len(self._ledger.agenda)
+        """What is still to come, without the ends of holds: nobody waits for those, a capture may come before."""
+        return sum(line.what != EXPIRE for line in self._ledger.agenda.values())
 
     def take_up(self) -> None:
         """After a rebuild: what a crash left behind.

@@ -102,11 +102,19 @@ class PspControl:
 
     `connect_timeout_s` bounds the wait for a socket that does not exist yet, `answer_timeout_s` the
     wait for each answer. Safe to call from several threads. Holds that were armed here are released
-    by `close`.
+    by `close`. `name` is the instrument's, for who asks which one died.
     """
 
-    def __init__(self, path: Path, *, connect_timeout_s: float = 10.0, answer_timeout_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        connect_timeout_s: float = 10.0,
+        answer_timeout_s: float = 5.0,
+        name: str = "psp",
+    ) -> None:
         self.path = path
+        self.name = name
         self._connect_timeout_s = connect_timeout_s
         self._answer_timeout_s = answer_timeout_s
         self._lock = threading.RLock()
@@ -172,8 +180,11 @@ class PspControl:
         told = self._call("release", self._answer_timeout_s, hold=hold, answer=answer)
         return Released(bool(told["released"]), told["n"], told["t"])
 
-    def behave(self, behaviour: Mapping[str, float]) -> None:
-        """Other shares from now on (all of them; what is not named is 0). Raises UsageError."""
+    def behave(self, behaviour: Mapping[str, object]) -> None:
+        """Other behaviours from now on: shares, numbers and `rules`; what is not named is as usual.
+
+        Raises UsageError.
+        """
         self._call("behave", self._answer_timeout_s, behaviour=dict(behaviour))
 
     def alive(self) -> bool:
@@ -278,7 +289,7 @@ class PspControl:
     def _died(self, detail: str) -> InstrumentDied:
         """After this the next call tries a new connection: it may have been restarted."""
         self.close()
-        return InstrumentDied("psp", detail)
+        return InstrumentDied(self.name, detail)
 
 
 def _checked(command: str, answer: dict[str, Any]) -> dict[str, Any]:

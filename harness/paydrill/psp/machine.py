@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from paydrill.psp import later, shapes, tokens
+from paydrill.psp import later, methods, shapes, tokens
 from paydrill.psp.change import Change
 from paydrill.psp.how import AS_USUAL, DECLINED, How
 from paydrill.psp.refusals import Refusal, executed, not_possible, unexpected_state, used_token
@@ -35,7 +35,6 @@ from paydrill.psp.state import (
     Charge,
     Failure,
     Intent,
-    Method,
 )
 
 _OPEN = (REQUIRES_METHOD, REQUIRES_CONFIRMATION, REQUIRES_ACTION)
@@ -228,7 +227,18 @@ def approve(change: Change, intent: Intent, charge: Charge, how: How = AS_USUAL)
         change.later(later.LATE_DECLINE, charge.id, intent.id, _s(charge, change.terms.late_decline_s))
     if charge.is_captured:
         _expect_dispute(change, charge)
+    _save_card(change, intent)
     return after
+
+
+def _save_card(change: Change, intent: Intent) -> None:
+    """With `setup_future_usage` a card that was approved belongs to the customer from then on."""
+    customer = intent.echoed.get("customer")
+    if intent.token is None or customer is None or not intent.echoed.get("setup_future_usage"):
+        return
+    method = change.method_of(intent.token)
+    if method is not None and method.customer is None:
+        methods.attach(change, intent.token, customer)
 
 
 def _hold(change: Change, intent: Intent, charge: Charge) -> tuple[Charge, Intent]:
@@ -351,8 +361,7 @@ def _method(change: Change, token: str | None, customer: object) -> str | None:
     if token is None:
         return None
     if token in tokens.ALIASES:
-        seq = len(change.ledger.methods) + 1
-        made = Method(change.name("pm", seq), seq, change.created, token)
+        made = methods.made(change, token)
         change.keep(made)
         return made.id
     method = change.method_of(token)

@@ -378,10 +378,11 @@ def card_error(failure: Failure, charge_id: str | None) -> Wire:
         "type": failure.type,
         "code": failure.code,
         "message": failure.message,
-        "charge": charge_id,
         "doc_url": f"https://stripe.com/docs/error-codes/{failure.code.replace('_', '-')}",
         "payment_method": method(_known(failure)),
     }
+    if charge_id is not None:
+        wire["charge"] = charge_id
     if failure.decline_code:
         wire["decline_code"] = failure.decline_code
     return wire

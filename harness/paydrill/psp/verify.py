@@ -1,7 +1,4 @@
-"""Is a journal whole, and does its money add up? An independent fold over the file (pure).
-
-python -m paydrill.psp.verify FILE      prints what is wrong; exit 1 if anything is
-"""
+"""Is a journal whole, does its money add up, was anybody charged twice? Independent folds over the file (pure)."""
 
 from __future__ import annotations
 
@@ -14,17 +11,26 @@ from typing import Any
 import orjson
 
 from paydrill.psp.chain import ChainBroken, walk
+from paydrill.psp.double_charges import Charges, DoubleCharge
+from paydrill.psp.profiles import PROFILES, STRIPE
+
+_CANCELLED = "cancelled"
+_COUNTED = ("done", "pending")
 
 
 @dataclass(frozen=True)
 class Verified:
-    """`problems` is empty when the chain holds and money is conserved. `head` is the last line's hash."""
+    """`problems` is empty when the chain holds and money is conserved. `head` is the last line's hash.
+
+    A double charge is no problem of the journal: the provider did what it was asked for.
+    """
 
     lines: int
     head: str
     torn: bool
     effects: int
     problems: tuple[str, ...]
+    double_charges: tuple[DoubleCharge, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -53,6 +59,37 @@ class _Account:
     refunds: dict[str, str] = field(default_factory=dict)
     """The last status of each refund, by its id."""
 
+    @property
+    def held(self) -> int:
+        sums = self.sums
+        return sums["auth"] - sums["capture"] - sums["release"] - sums["expire"]
+
+
+@dataclass
+class _Keys:
+    """No key may be executed twice, until it may have been pruned."""
+
+    kept_s: float | None = STRIPE.window_s
+    kept: dict[str, int] = field(default_factory=dict)
+
+    def open(self, row: Mapping[str, Any]) -> None:
+        profile = PROFILES.get(row["profile"], STRIPE)
+        self.kept_s = row["behaviour"].get("idem_ttl_s", profile.window_s)
+
+    def behave(self, row: Mapping[str, Any]) -> None:
+        self.kept_s = row["behaviour"].get("idem_ttl_s", self.kept_s)
+
+    def used(self, row: Mapping[str, Any]) -> str | None:
+        """The key of an executed line that was kept already."""
+        if not row["idem"] or row["idem"]["fingerprint"] == _CANCELLED:
+            return None
+        key: str = row["idem"]["key"]
+        before = self.kept.get(key)
+        self.kept[key] = row["t"]
+        if before is None or (self.kept_s is not None and row["t"] - before > self.kept_s * 1e9):
+            return None
+        return key
+
 
 @dataclass
 class _Books:
@@ -60,49 +97,56 @@ class _Books:
     intents: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     charges: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     refunds: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    keys: dict[str, int] = field(default_factory=dict)
+    keys: _Keys = field(default_factory=_Keys)
     requests: set[int] = field(default_factory=set)
     executed: set[int] = field(default_factory=set)
+    double: Charges = field(default_factory=Charges)
     announced: dict[int, int] = field(default_factory=dict)
     scheduled: set[int] = field(default_factory=set)
     effects: int = 0
     problems: list[str] = field(default_factory=list)
 
     def take(self, row: Mapping[str, Any]) -> None:
-        if row["kind"] == "request":
-            if row["req"] in self.requests:
-                self.problems.append(f"line {row['n']}: request {row['req']} is there twice")
-            self.requests.add(row["req"])
         if row["kind"] == "later":
             self.announced[row["item"]] = row["req"]
             return
         announced, self.announced = self.announced, {}
-        if row["kind"] == "effect":
-            self._effect(row)
-            # Only with the effect line directly after it has anything been scheduled.
-            self.scheduled.update(item for item, req in announced.items() if req == row["req"])
+        match row["kind"]:
+            case "request":
+                if row["req"] in self.requests:
+                    self.problems.append(f"line {row['n']}: request {row['req']} is there twice")
+                self.requests.add(row["req"])
+            case "effect":
+                self._effect(row)
+                # Only with the effect line directly after it has anything been scheduled.
+                self.scheduled.update(item for item, req in announced.items() if req == row["req"])
+            case "open":
+                self.keys.open(row)
+            case "behave":
+                self.keys.behave(row)
 
     def _effect(self, row: Mapping[str, Any]) -> None:
         n, req, item = row["n"], row["req"], row.get("item")
         if req not in self.requests:
             self.problems.append(f"line {n}: effects of request {req}, which was never received")
+        # What the provider does later by itself names the request that it goes back to.
         if item is not None and item not in self.scheduled:
             self.problems.append(f"line {n}: item {item} was not scheduled, or was carried out before")
-        if item is None and req in self.executed:
-            self.problems.append(f"line {n}: request {req} was executed twice")
-        self.executed.add(req)
         self.scheduled.discard(item)
-        key = row["idem"]["key"] if row["idem"] else None
-        if key is not None and key in self.keys:
-            self.problems.append(f"line {n}: idempotency key {key!r} was executed twice")
+        if item is None:
+            if req in self.executed:
+                self.problems.append(f"line {n}: request {req} was executed twice")
+            self.executed.add(req)
+        key = self.keys.used(row)
         if key is not None:
-            self.keys[key] = n
+            self.problems.append(f"line {n}: idempotency key {key!r} was executed twice")
         for effect in row["effects"]:
             self._post(n, effect)
         objects = row["objects"]
         self.intents.update((one["id"], one) for one in objects["intents"])
         self.charges.update((one["id"], one) for one in objects["charges"])
         self.refunds.update((one["id"], one) for one in objects["refunds"])
+        self.double.take(row)
 
     def _post(self, n: int, effect: Mapping[str, Any]) -> None:
         self.effects += 1
@@ -141,10 +185,9 @@ class _Books:
             if back > sums["capture"]:
                 self._unequal(pi, "refunded + charged back", back, "captured", sums["capture"])
         for pi, intent in self.intents.items():
-            sums = self.accounts[pi].sums if pi in self.accounts else defaultdict(int)
-            held = sums["auth"] - sums["capture"] - sums["release"] - sums["expire"]
-            self._equal(pi, "amount_received", intent["received"], "captured", sums["capture"])
-            self._equal(pi, "amount_capturable", intent["capturable"], "still held", held)
+            account = self.accounts.get(pi) or _Account()
+            self._equal(pi, "amount_received", intent["received"], "captured", account.sums["capture"])
+            self._equal(pi, "amount_capturable", intent["capturable"], "still held", account.held)
         self._charges()
 
     def _charges(self) -> None:
@@ -153,7 +196,7 @@ class _Books:
             by_intent[charge["intent"]].append(charge)
         refunds: defaultdict[str, int] = defaultdict(int)
         for refund in self.refunds.values():
-            if refund["status"] != "failed":
+            if refund["status"] in ("succeeded", "pending"):
                 refunds[refund["intent"]] += refund["amount"]
         for pi, account in self.accounts.items():
             captured = sum(charge["captured"] for charge in by_intent[pi])
@@ -194,4 +237,4 @@ def verify(path: Path, anchor: tuple[int, str] | None = None) -> Verified:
             f"line {anchor[0]} is not the one that was anchored during the run ({anchor[1]})"
         )
     torn = path.stat().st_size > end
-    return Verified(lines, head, torn, books.effects, tuple(books.problems))
+    return Verified(lines, head, torn, books.effects, tuple(books.problems), books.double.found())

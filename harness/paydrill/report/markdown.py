@@ -7,6 +7,7 @@ import re
 from paydrill.report.model import RunReport
 from paydrill.report.money import shown_all
 from paydrill.report.plain import printable, seconds
+from paydrill.report.traffic import traffic_line
 
 MAX_LINES = 8
 
@@ -21,6 +22,7 @@ def markdown(report: RunReport) -> str:
         + (f", seeded bug {_md(verdict.mutant)}" if verdict.mutant else "")
         + f". {verdict.load.ok} of {verdict.load.intents} checkouts ok, "
         f"{verdict.load.during_faults} operations during faults.",
+        *([f"Traffic: {_md(told, 400)}."] if (told := traffic_line(verdict.load)) else []),
         "",
     ]
     return "\n".join([*words, *_findings(report), *_reasons(report), *_table(report), *_end(report)])

@@ -4,37 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from paydrill.currencies import digits as digits_of
 from paydrill.verdict import Money
-
-_DIGITS: Mapping[str, int] = {
-    **dict.fromkeys(
-        [
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ],
-        0,
-    ),
-    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
-}
 
 
 def shown(money: Money) -> str:
     """`49.98 USD`, `500 JPY`: minor units with the decimals of ISO 4217."""
-    digits = _DIGITS.get(money.currency.upper(), 2)
+    digits = digits_of(money.currency)
     sign, minor = "-" if money.minor < 0 else "", abs(money.minor)
     whole, part = divmod(minor, 10**digits)
     decimals = f".{part:0{digits}d}" if digits else ""

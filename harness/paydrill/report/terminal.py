@@ -10,6 +10,7 @@ from rich.text import Text
 from paydrill.report.model import RunReport
 from paydrill.report.money import shown_all
 from paydrill.report.plain import printable, seconds
+from paydrill.report.traffic import traffic_line
 
 STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow", "not_run": "bold yellow"}
 MAX_STORIES = 3
@@ -49,6 +50,7 @@ def _lines(report: RunReport) -> list[Text]:
             f"  checkouts: {load.ok} ok, {load.fail} refused, {load.info} unknown, {load.dropped} dropped"
             f" of {load.intents}; {load.during_faults} operations during {len(verdict.faults)} faults"
         ),
+        *([Text(f"  traffic: {_p(told, 400)}")] if (told := traffic_line(load)) else []),
         Text(
             f"  recovery: service back {seconds(verdict.recovery.rto_s)}, settled {seconds(verdict.recovery.settle_s)}"
         ),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from services.answers import to_json
 from services.database import Connection
 from services.log import log
+from services.payment_metrics import BREAKS
 
 
 async def report(
@@ -28,6 +29,7 @@ async def report(
         kind, subject, psp, to_json(refs), amount, currency, how,
     )  # fmt: skip
     if fresh:
+        BREAKS.labels(kind).inc()
         log("break_found", kind=kind, subject=subject, amount=amount, currency=currency, how=how)
 
 

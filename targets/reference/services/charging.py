@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from services.payment_metrics import RETRIES_REFUSED
 from services.payment_rows import Payment, Refund
 from services.psp import Psp
 from services.psp_gate import FROZEN, OVERLOADED
@@ -25,7 +26,7 @@ async def charge(psp: Psp, payment: Payment, budget_s: float) -> ChargeOutcome:
     async def one_try(attempt: int) -> ChargeOutcome:
         return await psp.charge(payment, key=payment.psp_key)
 
-    return await _with_retries(psp, one_try, lambda: psp.find(payment), budget_s)
+    return await _with_retries(psp, one_try, lambda: psp.find_lately(payment), budget_s)
 
 
 async def operate(psp: Psp, payment: Payment, budget_s: float) -> ChargeOutcome:
@@ -46,7 +47,7 @@ async def give_back(psp: Psp, refund: Refund, budget_s: float) -> RefundOutcome:
     async def one_try(attempt: int) -> RefundOutcome:
         return await psp.refunds.make(refund)
 
-    return await _with_retries(psp, one_try, lambda: psp.refunds.find(refund), budget_s)
+    return await _with_retries(psp, one_try, lambda: psp.refunds.look(refund), budget_s)
 
 
 async def _with_retries(
@@ -64,14 +65,17 @@ async def _with_retries(
         outcome = await one_try(attempt)
         if not isinstance(outcome, Unknown):
             return outcome
-        if outcome.failure_is_kept:
-            # The key would say the same for ever: only the PSP's own records can tell.
+        if outcome.failure_is_kept or outcome.failed_there:
+            # The key says the same for ever, or does it anew: only the PSP's own records can tell.
             return await look_up()
         sent = sent or outcome.sent
         pause_s = min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S) * random.uniform(0.5, 1.5)
         attempt += 1
         in_time = loop.time() + pause_s + psp.call_s <= deadline
         refused = not outcome.sent and outcome.why in (FROZEN, OVERLOADED)
-        if refused or attempt > psp.retries or not in_time or not psp.retry_budget.spend():
+        if refused or attempt > psp.retries or not in_time:
+            return replace(outcome, sent=sent)
+        if not psp.retry_budget.spend():
+            RETRIES_REFUSED.labels(psp.name).inc()
             return replace(outcome, sent=sent)
         await asyncio.sleep(pause_s)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from services.database import Connection
 from services.ledger import Posting
 from services.log import log
+from services.payment_metrics import PAYMENT_MOVES
 from services.payment_rows import HOLDS_MONEY, OPEN_PAYMENT
 
 _DECIDED = {"captured", "declined", "failed"}
@@ -132,6 +133,7 @@ async def move_payment(
         locked.payment_id, new, psp_id, code, locked.state, cause.name, cause.ref, amount,
         book.ref, book.debit, book.credit, book.amount, book.currency, book.psp, book.order_id, book.cause,
     )  # fmt: skip
+    PAYMENT_MOVES.labels(new, cause.name).inc()
     log("payment", payment=locked.payment_id, order=locked.order_id, to=new, cause=cause.name)
 
 
@@ -152,6 +154,8 @@ async def begin_operation(
         locked.payment_id, new, operation.kind, operation.amount, locked.state, operation.lease_s, cause.name,
         cause.ref,
     )  # fmt: skip
+    if new != locked.state:
+        PAYMENT_MOVES.labels(new, cause.name).inc()
     log(
         "payment_operation",
         payment=locked.payment_id,

@@ -22,6 +22,7 @@ from services.psp_errors import (
 )
 from services.psp_gate import Gate
 from services.psp_http import WholeCallClient
+from services.psp_lists import Lists
 from services.psp_outcomes import (
     ActionRequired,
     Authorised,
@@ -36,7 +37,7 @@ from services.psp_outcomes import (
 from services.psp_refunds import RefundCalls
 from services.retry_budget import RetryBudget
 
-PAGE = 100
+INTENTS = "/v1/payment_intents"
 
 
 class Psp:
@@ -53,8 +54,9 @@ class Psp:
     ) -> None:
         self._api = client.v1
         self._gate = gate
+        self._lists = Lists(client, gate)
         self.name = name
-        self.refunds = RefundCalls(client, gate)
+        self.refunds = RefundCalls(client, gate, self._lists)
         self.retry_budget = budget
         self.call_s = call_s
         self.retries = retries
@@ -146,16 +148,19 @@ class Psp:
 
     async def charges_since(self, since_s: int) -> AsyncIterator[list[PspIntent]]:
         """Pages of all payments that the PSP has recorded since then, newest first. Raises StripeError, NotSent."""
-        query: stripe.params.PaymentIntentListParams = {"limit": PAGE, "created": {"gte": since_s}}
-        while True:
-            async with self._gate.read():
-                page = await self._api.payment_intents.list_async(query)
-            found = [read_intent(record.to_dict()) for record in page.data]
-            if found:
-                yield found
-            if not page.has_more or not found:
-                return
-            query = {**query, "starting_after": found[-1].psp_id}
+        async for page in self._lists.since(INTENTS, since_s):
+            yield [read_intent(record) for record in page]
+
+    async def find_lately(self, payment: Payment) -> ChargeOutcome:
+        """What the newest records of the PSP say of a payment that was only just sent."""
+        try:
+            newest = await self._lists.newest(INTENTS)
+        except CallFailed as error:
+            return Unknown(code_of(error))
+        for intent in map(read_intent, newest):
+            if intent.payment_id == payment.id:
+                return intent.outcome()
+        return Unknown("failed_at_psp")
 
     async def find(self, payment: Payment) -> ChargeOutcome:
         """What the PSP's own list says of a payment whose key holds a failure."""

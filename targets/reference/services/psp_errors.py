@@ -26,7 +26,12 @@ def no_evidence(error: Exception) -> NotExecuted | Unknown:
     if isinstance(error, stripe.InvalidRequestError):
         return NotExecuted(code_of(error))
     replayed = (error.headers or {}).get("Idempotent-Replayed") == "true"
-    return Unknown(code_of(error), failure_is_kept=replayed, sent=not isinstance(error, Unreachable))
+    return Unknown(
+        code_of(error),
+        failure_is_kept=replayed,
+        failed_there=(error.http_status or 0) >= 500,
+        sent=not isinstance(error, Unreachable),
+    )
 
 
 def nothing_found(age_s: float) -> NotExecuted | Unknown:

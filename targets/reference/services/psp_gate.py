@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import stripe
 
 from services.breaker import Breaker
+from services.payment_metrics import CIRCUIT_OPEN, PSP_CALLS
 
 FROZEN = "frozen"
 OVERLOADED = "overloaded"
@@ -29,7 +30,8 @@ class NotSent(Exception):
 class Gate:
     """`at_once` bounds the calls under way, so that a slow PSP takes no more than its share of this process."""
 
-    def __init__(self, breaker: Breaker, at_once: int, is_frozen: IsFrozen) -> None:
+    def __init__(self, psp: str, breaker: Breaker, at_once: int, is_frozen: IsFrozen) -> None:
+        self._psp = psp
         self.breaker = breaker
         self._at_once = at_once
         self._inside = 0
@@ -43,7 +45,7 @@ class Gate:
     async def money(self) -> AsyncIterator[None]:
         """For a call that moves money. Raises NotSent, and DatabaseUnavailable if nobody knows of a freeze."""
         if await self._is_frozen():
-            raise NotSent(FROZEN)
+            raise self._refusal(FROZEN)
         async with self.read():
             yield
 
@@ -51,7 +53,7 @@ class Gate:
     async def read(self) -> AsyncIterator[None]:
         """For a call that only looks. Raises NotSent."""
         if self._inside >= self._at_once or not self.breaker.enter():
-            raise NotSent(OVERLOADED)
+            raise self._refusal(OVERLOADED)
         self._inside += 1
         failed = True
         try:
@@ -63,6 +65,12 @@ class Gate:
         finally:
             self._inside -= 1
             self.breaker.leave(failed)
+            PSP_CALLS.labels(self._psp, "failed" if failed else "ok").inc()
+            CIRCUIT_OPEN.labels(self._psp).set(self.breaker.state == "open")
+
+    def _refusal(self, why: str) -> NotSent:
+        PSP_CALLS.labels(self._psp, why).inc()
+        return NotSent(why)
 
 
 def _is_trouble(error: stripe.StripeError) -> bool:

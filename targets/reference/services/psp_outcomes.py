@@ -73,11 +73,14 @@ class OperationFailed:
 class Unknown:
     """No evidence. `failure_is_kept`: the key holds a failure, so that asking again says the same.
 
+    `failed_there`: the PSP has answered that it failed. Not every PSP keeps that under the key, so asking again may
+    do it again: its records are looked at first.
     `sent` is False where this call certainly never left us: an earlier one may have.
     """
 
     why: str
     failure_is_kept: bool = False
+    failed_there: bool = False
     sent: bool = True
 
 

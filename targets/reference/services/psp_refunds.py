@@ -9,6 +9,7 @@ import stripe
 from services.payment_rows import Refund
 from services.psp_errors import CallFailed, code_of, no_evidence, nothing_found, with_key
 from services.psp_gate import Gate
+from services.psp_lists import Lists
 from services.psp_outcomes import (
     AlreadyRefunded,
     Canceled,
@@ -22,15 +23,16 @@ from services.psp_outcomes import (
     read_refund,
 )
 
-PAGE = 100
+REFUNDS = "/v1/refunds"
 
 
 class RefundCalls:
     """Part of a Psp: same client, same gate."""
 
-    def __init__(self, client: stripe.StripeClient, gate: Gate) -> None:
+    def __init__(self, client: stripe.StripeClient, gate: Gate, lists: Lists) -> None:
         self._api = client.v1
         self._gate = gate
+        self._lists = lists
 
     async def make(self, refund: Refund) -> RefundOutcome:
         """Raises DatabaseUnavailable."""
@@ -106,19 +108,10 @@ class RefundCalls:
 
     async def of_charge(self, psp_payment: str) -> list[PspRefund]:
         """Raises StripeError, NotSent."""
-        async with self._gate.read():
-            page = await self._api.refunds.list_async({"payment_intent": psp_payment, "limit": PAGE})
-        return [read_refund(made.to_dict()) for made in page.data]
+        made = await self._lists.newest(REFUNDS, payment_intent=psp_payment)
+        return [read_refund(record) for record in made]
 
     async def since(self, since_s: int) -> AsyncIterator[list[PspRefund]]:
         """Pages of all refunds that the PSP has recorded since then, newest first. Raises StripeError, NotSent."""
-        query: stripe.params.RefundListParams = {"limit": PAGE, "created": {"gte": since_s}}
-        while True:
-            async with self._gate.read():
-                page = await self._api.refunds.list_async(query)
-            found = [read_refund(record.to_dict()) for record in page.data]
-            if found:
-                yield found
-            if not page.has_more or not found:
-                return
-            query = {**query, "starting_after": found[-1].psp_id}
+        async for page in self._lists.since(REFUNDS, since_s):
+            yield [read_refund(record) for record in page]

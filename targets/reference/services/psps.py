@@ -31,7 +31,7 @@ class Psps:
         async with AsyncExitStack() as opened:
             psps = {}
             for account in settings.psps:
-                gate = Gate(Breaker(Limits(), time.monotonic), settings.psp_at_once, frozen)
+                gate = Gate(account.name, Breaker(Limits(), time.monotonic), settings.psp_at_once, frozen)
                 psps[account.name] = await opened.enter_async_context(
                     Psp.open(
                         account.name,

@@ -14,12 +14,12 @@ import aiohttp
 from services.breaks import report, resolve
 from services.chargebacks import PspDispute, take_in_dispute
 from services.database import Connection, Database, Row
+from services.foreign_refunds import take_in_refund
 from services.ledger import CLEARING
 from services.log import log
 from services.payment_states import Cause
 from services.psp import Psp
 from services.psp_errors import CallFailed, code_of
-from services.refunding import take_in_refund
 from services.settings import PspAccount
 from services.settlement_file import Lines, NoFile, fetch
 from services.sweep import Sweep

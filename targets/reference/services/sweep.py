@@ -11,15 +11,16 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from services.breaks import report
-from services.database import Connection, Database, Row
-from services.ledger import capture_of_order, post
+import stripe
+
+from services.answers import Refusal
+from services.database import Database, Row
+from services.foreign_refunds import take_in_refund
 from services.log import log
-from services.order_states import move_order
-from services.outbox import ORDER_PAID, announce
 from services.payment_rows import CAME_TO_NOTHING, OPEN_PAYMENT
 from services.payment_states import Cause
 from services.psp import Psp
+from services.psp_errors import code_of
 from services.psp_outcomes import (
     ActionRequired,
     Authorised,
@@ -29,9 +30,8 @@ from services.psp_outcomes import (
     Pending,
     PspIntent,
 )
-from services.refunding import take_in_refund
 from services.settlement import settle
-from services.stock import sell
+from services.strays import take_in_stray
 from services.surplus import release_hold, return_charge
 
 OVERLAP_S = 8
@@ -40,7 +40,10 @@ DEEP_EVERY = 10
 GRACE_S = 3.0
 """A charge that we do not know is given that long, by our own clock, to turn up in our database."""
 
-MOST_WATCHED = 1000
+WATCH_S = 120.0
+"""A stranger that the PSP has not decided by then is left to the settlement file."""
+
+MOST_WATCHED = 100
 CAUSE = Cause("sweep")
 
 
@@ -71,9 +74,16 @@ class Sweep:
         async for page in self._psp.charges_since(max(0, reached - overlap_s)):
             await self._compare(page)
             newest = max(newest, max(intent.created_s for intent in page))
-        for psp_payment in list(self._watched):
-            await self.look_at(psp_payment)
+        await self._look_again()
         await self._advance("charges", reached, newest)
+
+    async def _look_again(self) -> None:
+        for psp_payment in list(self._watched):
+            try:
+                await self.look_at(psp_payment)
+            except stripe.InvalidRequestError as error:
+                self._watched.discard(psp_payment)
+                log("stranger_vanished", psp_payment=psp_payment, why=code_of(error))
 
     async def _compare_refunds(self, overlap_s: int) -> None:
         reached = await self._position("refunds")
@@ -130,9 +140,21 @@ class Sweep:
         by_psp_id = {row["psp_id"]: row for row in rows}
         for intent in page:
             self._watched.discard(intent.psp_id)
-            if intent.psp_id not in done:
-                ours = by_psp_id.get(intent.psp_id) or by_id.get(intent.payment_id)
+            if intent.psp_id in done:
+                continue
+            ours = by_psp_id.get(intent.psp_id) or by_id.get(intent.payment_id)
+            try:
                 await self._judge(intent, ours)
+            except Refusal as refusal:
+                # Somebody was quicker: the next pass sees what became of it.
+                log("not_judged", psp_payment=intent.psp_id, why=refusal.message)
+                self._watch(intent.psp_id)
+
+    def _watch(self, psp_payment: str) -> None:
+        now = time.monotonic()
+        young = now - self._seen_at.setdefault(psp_payment, now) < WATCH_S
+        if young and len(self._watched) < MOST_WATCHED:
+            self._watched.add(psp_payment)
 
     async def _judge(self, intent: PspIntent, ours: Row | None) -> None:
         outcome = intent.outcome()
@@ -140,8 +162,7 @@ class Sweep:
             ours is not None and ours["psp"] == self._psp.name and ours["psp_id"] in (None, intent.psp_id)
         )
         if isinstance(outcome, Pending | ActionRequired) and not is_its_own:
-            if len(self._watched) < MOST_WATCHED:
-                self._watched.add(intent.psp_id)
+            self._watch(intent.psp_id)
         elif ours is None:
             await self._judge_stranger(intent, outcome)
         elif is_its_own:
@@ -150,12 +171,12 @@ class Sweep:
             async with self._db.transaction() as tx:
                 await return_charge(tx, outcome, self._psp.name, ours["order_id"], CAUSE.name)
         elif isinstance(outcome, Authorised):
-            await self._release(intent, outcome)
+            await self._release(intent)
 
     async def _judge_own(self, intent: PspIntent, outcome: ChargeOutcome, ours: Row) -> None:
         came_to_nothing = ours["state"] in CAME_TO_NOTHING
         if came_to_nothing and isinstance(outcome, Authorised):
-            await self._release(intent, outcome)
+            await self._release(intent)
             return
         is_open = ours["state"] in OPEN_PAYMENT
         charged = isinstance(outcome, Captured) and (is_open or came_to_nothing)
@@ -165,14 +186,18 @@ class Sweep:
 
     async def _judge_stranger(self, intent: PspIntent, outcome: ChargeOutcome) -> None:
         if isinstance(outcome, Captured | Authorised) and not self._is_stray(intent.psp_id):
-            self._watched.add(intent.psp_id)
+            self._watch(intent.psp_id)
         elif isinstance(outcome, Captured):
             async with self._db.transaction() as tx:
-                await _take_in_stray(tx, intent, outcome, self._psp.name)
+                await take_in_stray(tx, intent, outcome, self._psp.name, CAUSE)
         elif isinstance(outcome, Authorised):
-            await self._release(intent, outcome)
+            await self._release(intent)
 
-    async def _release(self, intent: PspIntent, hold: Authorised) -> None:
+    async def _release(self, intent: PspIntent) -> None:
+        """Let a hold go, if it is one still: our own voiding may have come between the PSP's list and our look."""
+        hold = await self._psp.retrieve(intent.psp_id)
+        if not isinstance(hold, Authorised):
+            return
         async with self._db.transaction() as tx:
             order_id = await tx.fetchval("SELECT id FROM orders WHERE id = $1", intent.order_id)
             await release_hold(tx, hold, self._psp.name, order_id, CAUSE.name)
@@ -181,51 +206,3 @@ class Sweep:
         """Whether we have not known of the charge for long enough."""
         now = time.monotonic()
         return now - self._seen_at.setdefault(psp_id, now) >= GRACE_S
-
-
-async def _take_in_stray(tx: Connection, intent: PspIntent, charge: Captured, psp: str) -> None:
-    """Attach the charge to the order that waits for exactly it, else give it back."""
-    order = await tx.fetchrow(
-        "SELECT id, state, total, currency, pay_attempt FROM orders WHERE id = $1 FOR UPDATE", intent.order_id
-    )
-    live = order and await tx.fetchval(
-        "SELECT true FROM payments WHERE order_id = $1 AND state <> ALL($2)",
-        order["id"], list(CAME_TO_NOTHING),
-    )  # fmt: skip
-    if (
-        order is None
-        or live
-        or order["state"] not in ("reserved", "payment_pending")
-        or (charge.amount, charge.currency) != (order["total"], order["currency"])
-    ):
-        await return_charge(tx, charge, psp, order and order["id"], CAUSE.name)
-        return
-    await _attach(tx, order, intent, charge, psp)
-
-
-async def _attach(tx: Connection, order: Row, intent: PspIntent, charge: Captured, psp: str) -> None:
-    """The order is paid by a charge that we had not written down. Its stock is still reserved."""
-    attempt = order["pay_attempt"]
-    if order["state"] == "reserved":
-        attempt += 1
-        await tx.execute("UPDATE orders SET pay_attempt = $2 WHERE id = $1", order["id"], attempt)
-        await move_order(tx, order["id"], "reserved", "payment_pending", CAUSE.name, charge.psp_id)
-    payment_id = intent.payment_id or charge.psp_id
-    await tx.execute(
-        """WITH history AS (INSERT INTO payment_history (payment_id, seq, from_state, to_state, cause, cause_ref)
-                            VALUES ($1, 1, '', 'intent', $7, $6), ($1, 2, 'intent', 'captured', $7, $6))
-           INSERT INTO payments (id, order_id, attempt, amount, currency, token, state, psp, psp_id, psp_key, next_check_at)
-           VALUES ($1, $2, $3, $4, $5, '', 'captured', $8, $6, $1 || ':attached', clock_timestamp())""",
-        payment_id, order["id"], attempt, charge.amount, charge.currency, charge.psp_id, CAUSE.name, psp,
-    )  # fmt: skip
-    posting = capture_of_order(charge.psp_id, charge.amount, charge.currency, psp, order["id"], CAUSE.name)
-    await post(tx, posting)
-    version = await move_order(tx, order["id"], "payment_pending", "paid", CAUSE.name, payment_id)
-    paid = {"order": order["id"], "amount": charge.amount, "currency": charge.currency}
-    await announce(tx, order["id"], ORDER_PAID, version, paid)
-    await sell(tx, order["id"])
-    refs = {"psp_payment": charge.psp_id, "order": order["id"], "payment": payment_id}
-    await report(
-        tx, "charge_without_order", charge.psp_id, psp, refs, charge.amount, charge.currency, how="attached"
-    )
-    log("stray_charge_attached", order=order["id"], psp_payment=charge.psp_id)

@@ -14,9 +14,10 @@ import stripe
 from services.answers import Refusal
 from services.chargebacks import PspDispute, take_in_dispute
 from services.database import Connection, Database
+from services.foreign_refunds import take_in_refund
+from services.payment_rows import HOLDS_MONEY
 from services.payment_states import Cause
-from services.psp_outcomes import read_intent, read_refund
-from services.refunding import take_in_refund
+from services.psp_outcomes import Captured, read_intent, read_refund
 from services.settlement import settle
 
 TOLERANCE_S = 300
@@ -69,11 +70,17 @@ def _object_of(event: Record) -> Record:
 
 async def _payment(tx: Connection, record: Record, cause: Cause) -> str:
     intent = read_intent(record)
-    ours = await tx.fetchval(
-        "SELECT id FROM payments WHERE id = $1 AND (psp_id IS NULL OR psp_id = $2)",
+    outcome = intent.outcome()
+    ours = await tx.fetchrow(
+        "SELECT id, state, psp_id FROM payments WHERE id = $1 AND (psp_id IS NULL OR psp_id = $2)",
         intent.payment_id, intent.psp_id,
     )  # fmt: skip
-    return "none" if ours is None else await settle(tx, ours, intent.outcome(), cause)
+    if ours is None:
+        return "none"
+    if isinstance(outcome, Captured) and ours["state"] in HOLDS_MONEY:
+        # The request was quicker, as it mostly is: nothing takes a charge back, so no lock is needed to say so.
+        return str(ours["state"])
+    return await settle(tx, ours["id"], outcome, cause)
 
 
 async def _refund(tx: Connection, record: Record, cause: Cause) -> str:

@@ -50,8 +50,3 @@ SELECT d.psp, d.day, d.lines, d.read_at, l.currency, count(l.ref) FILTER (WHERE 
        coalesce(sum(l.fee), 0)::bigint AS fees, coalesce(sum(l.net), 0)::bigint AS net
 FROM settlement_days d LEFT JOIN settlement_lines l USING (psp, day)
 GROUP BY d.psp, d.day, l.currency;
-
--- What the settlement files and the ledger do not agree on, newest first.
-CREATE VIEW settlement_breaks AS
-SELECT * FROM recon_breaks WHERE kind IN ('line_without_entry', 'entry_without_line', 'amount_differs')
-ORDER BY found_at DESC;

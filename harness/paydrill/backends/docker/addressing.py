@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 from paydrill.backends import Address
 from paydrill.errors import UsageError
 from paydrill.target import Target
-from paydrill.topology import CLIENT, PSP, Edge, Node, Topology
+from paydrill.topology import CLIENT, PSPS, Edge, Node, Topology
 
 DATA = "/var/lib/paydrill"
 SOURCE = "/srv/target"
@@ -41,7 +41,7 @@ class Addresses:
         return Address(self.toxiproxy, _FIRST_EDGE_PORT + self.topology.edges.index(edge))
 
     def data_dir(self, node: Node) -> str:
-        return PSP_FOLDER if node.name == PSP else DATA
+        return PSP_FOLDER if node.name in PSPS else DATA
 
     def source_dir(self) -> str:
         return SOURCE
@@ -69,4 +69,4 @@ class Addresses:
         service = self.target.services.get(node.service)
         if service is not None:
             return service.port
-        return PSP_PORT if node.name == PSP else 0
+        return PSP_PORT if node.name in PSPS else 0

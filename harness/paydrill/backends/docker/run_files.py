@@ -83,8 +83,10 @@ class RunFiles:
         return self._folder("states", node, theirs=False) / "state"
 
     def readable(self, source: Path, name: str) -> Path:
-        """A copy of a source folder that every user can read, whatever the umask of its maker was."""
+        """A copy of a source folder that every user can read, whatever the umask of its maker was; made once."""
         copy = self.folder / "sources" / name
+        if copy.is_dir():
+            return copy
         shutil.copytree(source, copy, symlinks=True, ignore=_NOT_SOURCE)
         for folder, _, files in os.walk(copy):
             os.chmod(folder, 0o755)

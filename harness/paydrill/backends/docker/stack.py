@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from docker.errors import NotFound
 from docker.models.containers import Container
@@ -11,9 +13,13 @@ from docker.models.containers import Container
 from paydrill.backends import (
     Address,
     CommandResult,
+    Connection,
     ProcessIdentity,
     StackSetup,
+    psp_command,
+    socket_table,
 )
+from paydrill.backends.connections import connections
 from paydrill.backends.docker import engine, labels, node_commands, versions
 from paydrill.backends.docker.addressing import Addresses
 from paydrill.backends.docker.blueprints import TOXIPROXY
@@ -24,13 +30,12 @@ from paydrill.backends.probe import Probe, wait_until_healthy
 from paydrill.errors import FaultNotApplied, NotReady
 from paydrill.psp.control import PspControl
 from paydrill.target import Health
-from paydrill.topology import CLIENT, PSP, Edge, Node, Topology
+from paydrill.topology import CLIENT, PSP, PSPS, Edge, Node, Topology
 from paydrill.toxiproxy.client import Toxiproxy
 
 ASK_AGAIN_S = 0.02
 WITHIN_S = 8.0
 _LOG_TAIL = 12
-_PSP_HEALTH = Health(http="/healthz")
 TOXIPROXY_NODE = Node(TOXIPROXY, TOXIPROXY, 0)
 
 
@@ -45,10 +50,15 @@ class DockerStack:
     isolation = "strong"
 
     def __init__(
-        self, setup: StackSetup, addresses: Addresses, images: Images, files: RunFiles, psp: PspControl
+        self,
+        setup: StackSetup,
+        addresses: Addresses,
+        images: Images,
+        files: RunFiles,
+        psps: Mapping[str, PspControl],
     ) -> None:
         self.setup = setup
-        self.psp = psp
+        self.psps = psps
         self.toxiproxy = Toxiproxy(addresses.toxiproxy_api)
         self.addresses = addresses
         self._images = images
@@ -60,11 +70,22 @@ class DockerStack:
         return {**versions.facts_of_engine(), "network": str(self.addresses.network)}
 
     @property
+    def psp(self) -> PspControl:
+        return self.psps[PSP]
+
+    @property
     def topology(self) -> Topology:
         return self.setup.topology
 
     def dial(self, edge: Edge) -> Address:
         return self.addresses.dial(edge)
+
+    def proxy_connections(self) -> Sequence[Connection]:
+        """Asked inside Toxiproxy's container, whose network is its own."""
+        program = Path(socket_table.__file__).read_text(encoding="utf-8")
+        argv = ["/usr/bin/python3", "-I", "-S", "-c", program]
+        done = node_commands.run(self._container(TOXIPROXY), argv, self._files.user, WITHIN_S)
+        return connections(json.loads(done.stdout)) if done.code == 0 else []
 
     def process(self, node: Node) -> ProcessIdentity | None:
         return self._process(node.name)
@@ -133,7 +154,7 @@ class DockerStack:
         return node_commands.rows(node, self.run_in(node, argv, timeout_s))
 
     def dead_instruments(self) -> list[str]:
-        wanted = [TOXIPROXY, *(node.name for node in self.topology.nodes if node.name == PSP)]
+        wanted = [TOXIPROXY, *self.psps]
         return [name for name in wanted if self._process(name) is None]
 
     def versions(self) -> Mapping[str, str]:
@@ -159,7 +180,8 @@ class DockerStack:
 
     def close(self) -> None:
         self.toxiproxy.close()
-        self.psp.close()
+        for control in self.psps.values():
+            control.close()
 
     def _container(self, name: str) -> Container:
         return engine.client().containers.get(labels.container_name(self.setup.run_id, name))
@@ -184,9 +206,10 @@ class DockerStack:
         if node == TOXIPROXY_NODE:
             return Probe(node, self.addresses.toxiproxy_api, Health(http="/version"))
         service = self.setup.target.services.get(node.service)
-        if service is None or node.name == PSP:
-            return Probe(node, self.addresses.listen(node), _PSP_HEALTH)
-        return Probe(node, self.addresses.listen(node), service.health, service.database)
+        if service is None or node.name in PSPS:
+            return Probe(node, self.addresses.listen(node), psp_command.HEALTH)
+        ca_file = self.setup.ca_of(node)
+        return Probe(node, self.addresses.listen(node), service.health, service.database, ca_file)
 
     def _ended(self, node: Node) -> str | None:
         code = self._node_state(node.name).code

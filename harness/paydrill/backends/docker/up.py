@@ -29,8 +29,9 @@ from paydrill.backends.docker.images import Images
 from paydrill.backends.docker.run_files import RunFiles
 from paydrill.backends.docker.stack import ASK_AGAIN_S, TOXIPROXY_NODE, DockerStack
 from paydrill.backends.nodes import plan_nodes, write_files
+from paydrill.backends.tls import issue
 from paydrill.errors import EnvironmentNotReady, Interrupted
-from paydrill.psp.control import PspControl
+from paydrill.run_folder import RunFolder
 from paydrill.topology import PSP, Node
 
 HEALTHY_WITHIN_S = 45.0
@@ -68,19 +69,24 @@ def _pause(stop: Callable[[], bool]) -> None:
 
 def _started(setup: StackSetup, drafter: Drafter, undo: ExitStack, pause: Callable[[], None]) -> DockerStack:
     """Stores and their proxies first: services look for them when they begin."""
-    plans = plan_nodes(setup, drafter.addresses)
+    tls = issue(setup, drafter.addresses)
+    if tls is not None:
+        RunFolder(setup.run_dir).ca.write_text(tls.ca, encoding="ascii")
+    plans = plan_nodes(setup, drafter.addresses, tls)
     stores = [plan for plan in plans if plan.runtime == "postgres"]
-    services = [plan for plan in plans if plan.runtime != "postgres" and plan.node.name != PSP]
+    services = [plan for plan in plans if plan.runtime not in ("postgres", "psp")]
     for plan in stores:
         database = setup.target.services[plan.node.service].database
         postgres_template.provide(plan, drafter.images.target, database, drafter.files)
-    psp = psp_container.draft(setup, plans, drafter)
-    undo.callback(psp.give_back)
+    setup.topology.node(PSP)  # without one nothing could be judged
+    psps = [psp_container.draft(setup, node, plans, drafter, tls) for node in setup.topology.psps]
+    for psp in psps:
+        undo.callback(psp.give_back)
     # The containers go before what they use: see `running`.
     undo.callback(_remove_containers, setup.run_id)
-    _start([*(drafter.node(plan) for plan in stores), drafter.toxiproxy(), psp.blueprint])
-    control = PspControl(psp.socket)
-    stack = DockerStack(setup, drafter.addresses, drafter.images, drafter.files, control)
+    _start([*(drafter.node(plan) for plan in stores), drafter.toxiproxy(), *(psp.blueprint for psp in psps)])
+    controls = {psp.node.name: psp.control() for psp in psps}
+    stack = DockerStack(setup, drafter.addresses, drafter.images, drafter.files, controls)
     undo.callback(stack.close)
     stack.wait_healthy([TOXIPROXY_NODE, *_nodes(stores)], HEALTHY_WITHIN_S, pause)
     pause()

@@ -1,6 +1,6 @@
 """From nothing to a healthy stack, inside the world, in the order that saves the most time.
 
-The view of the files comes first (nothing may be executed before), then the fork server and the PSP
+The view of the files comes first (nothing may be executed before), then the fork server and the PSPs
 begin to import while PostgreSQL is cloned and Toxiproxy starts; services come when the database answers.
 """
 
@@ -22,7 +22,7 @@ from paydrill.backends.local.start import (
     HEALTHY_WITHIN_S,
     psp_control,
     start_databases,
-    start_psp,
+    start_psps,
     start_services,
     start_toxiproxy,
     toxiproxy_client,
@@ -47,22 +47,23 @@ def bring_up(
     with ExitStack() as stack:
         libraries = third_party_imports(site.layout.source)
         server = stack.enter_context(fork_serving(libraries, site.layout.log("fork-server")))
-        psp = start_psp(site)
+        psps = start_psps(site)
         start_databases(site)
         start_toxiproxy(site)
         wait_for_databases(site)
         start_services(site, server)
         toxiproxy = toxiproxy_client(site)
         stack.callback(toxiproxy.close)
-        control = psp_control(site, psp)
-        stack.callback(control.close)
+        controls = {psp.node.name: psp_control(site, psp) for psp in psps}
+        for control in controls.values():
+            stack.callback(control.close)
         running = LocalStack(
             setup=setup,
             layout=site.layout,
             parts=site.parts,
             able=able,
             toxiproxy=toxiproxy,
-            psp=control,
+            psps=controls,
             plans=site.plans,
             nodes=site.nodes,
             instruments=site.instruments,

@@ -60,6 +60,7 @@ def _become(order: dict[str, Any]) -> None:
 
 def _take_over(order: dict[str, Any]) -> None:
     os.setsid()
+    _tell_name(order["log"])  # after a change of user it would be refused
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -78,6 +79,12 @@ def _take_over(order: dict[str, Any]) -> None:
         stream.reconfigure(line_buffering=True, write_through=True)  # type: ignore[union-attr]
     # The judge is not for nodes: only the target's source and third-party libraries can be imported.
     sys.path[:] = [order["cwd"], *(p for p in sys.path if p not in order["hidden"])]
+
+
+def _tell_name(log: str) -> None:
+    """`ps` and `top` show the node (its log is named after it) instead of this program."""
+    with contextlib.suppress(OSError), open("/proc/self/comm", "w") as comm:
+        comm.write(os.path.basename(log).removesuffix(".log")[:15])
 
 
 def _run(argv: list[str]) -> int:

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from paydrill.backends import processes
 from paydrill.backends.local.cluster import forget_shared_memory
-from paydrill.backends.local.layout import CONTROL_SOCKET
+from paydrill.backends.psp_command import CONTROL_SOCKET
 from paydrill.parts import cache_folder
+from paydrill.topology import PSPS
 
 WATCHDOG_WITHIN_S = 5.0
 
@@ -46,8 +47,9 @@ class Footprint:
         shutil.rmtree(work, ignore_errors=True)
         if run_dir.is_dir():
             os.chmod(run_dir, self.run_mode)
-            (run_dir / "psp" / CONTROL_SOCKET).unlink(missing_ok=True)
-            _give_back(run_dir / "psp", run_dir)
+            for psp in PSPS:
+                (run_dir / psp / CONTROL_SOCKET).unlink(missing_ok=True)
+                _give_back(run_dir / psp, run_dir)
         if work.exists():
             raise OSError(f"{work} could not be removed")
         _file(self.run_id).unlink(missing_ok=True)

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paydrill.backends import Address, StackSetup
-from paydrill.topology import PSP, Edge, Node
+from paydrill.topology import PSPS, Edge, Node
 
 INSIDE = Path("/tmp/paydrill")
 FIRST_UID = 60000
 TOXIPROXY_UID = FIRST_UID
 TOXIPROXY_PORT = 8474
 PSP_PORT = 12111
-CONTROL_SOCKET = "control.sock"
 MOST_NODES = 200
 
 
@@ -27,20 +26,20 @@ MOST_NODES = 200
 class Layout:
     """An `Addressing`, and the users and folders besides.
 
-    work: the folder of the nodes' folders; source: the target's source; psp: the PSP's own folder.
-    All as seen by the nodes. `own_users` gives each node a user id of its own.
+    work: the folder of the nodes' folders; source: the target's source; psps: the folder of the PSPs' own
+    folders. All as seen by the nodes. `own_users` gives each node a user id of its own.
     """
 
     setup: StackSetup
     network: int
     work: Path
     source: Path
-    psp: Path
+    psps: Path
     own_users: bool
 
     def listen(self, node: Node) -> Address:
         service = self.setup.target.services.get(node.service)
-        port = service.port if service else PSP_PORT if node.name == PSP else 0
+        port = service.port if service else PSP_PORT if node.name in PSPS else 0
         return Address(f"127.{self.network}.0.{self.index(node)}", port)
 
     def dial(self, edge: Edge) -> Address:
@@ -51,6 +50,9 @@ class Layout:
 
     def data_dir(self, node: Node) -> str:
         return str(self.work / node.name)
+
+    def psp_folder(self, node: Node) -> Path:
+        return self.psps / node.name
 
     def source_dir(self) -> str:
         return str(self.source)
@@ -77,10 +79,10 @@ class Layout:
 
 
 def inside_namespaces(setup: StackSetup, *, own_users: bool) -> Layout:
-    return Layout(setup, 1, INSIDE / "nodes", INSIDE / "source", INSIDE / "psp", own_users)
+    return Layout(setup, 1, INSIDE / "nodes", INSIDE / "source", INSIDE, own_users)
 
 
 def on_the_host(setup: StackSetup, work: Path) -> Layout:
     """Without namespaces: a loopback network by chance; the harness's own user for all."""
     network = random.SystemRandom().randrange(8, 250, 2)
-    return Layout(setup, network, work, setup.source, setup.run_dir / "psp", own_users=False)
+    return Layout(setup, network, work, setup.source, setup.run_dir, own_users=False)

@@ -30,8 +30,10 @@ from paydrill.backends.local.parts import LocalParts
 from paydrill.backends.local.spawn import log_tail
 from paydrill.backends.nodes import plan_nodes, write_files
 from paydrill.backends.probe import PAUSE_S
+from paydrill.backends.tls import Tls, issue
 from paydrill.errors import EnvironmentNotReady, Interrupted
 from paydrill.parts import cache_folder
+from paydrill.run_folder import RunFolder
 from paydrill.topology import CLIENT, Node
 
 NOBODY = 65534  # who PostgreSQL is when the harness is root and has no namespaces
@@ -48,6 +50,7 @@ class Site:
     work: Path
     templates: Path
     stop: Callable[[], bool]
+    tls: Tls | None = None
     plans: Mapping[str, NodePlan] = field(default_factory=dict)
     nodes: dict[str, NodeProcess] = field(default_factory=dict)
     instruments: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -101,15 +104,16 @@ def _copied(programs: Path, work: Path) -> Path:
 
 def _enter_view(setup: StackSetup, parts: LocalParts, layout: Layout, work: Path, templates: Path) -> None:
     templates.mkdir(parents=True, exist_ok=True)
-    psp = setup.run_dir / "psp"
-    psp.mkdir(exist_ok=True)
+    psps = [setup.run_dir / node.name for node in setup.topology.psps]
+    for folder in psps:
+        folder.mkdir(exist_ok=True)
     keeps = [*mounts.needed_by_python(), mounts.Keep(setup.run_dir, writable=True)]
     keeps += [mounts.Keep(folder) for folder in _part_folders(parts)]
     keeps += [mounts.Keep(setup.source), mounts.Keep(Path(paydrill.__file__).parents[1])]
     places = [
         mounts.Place(work, layout.work),
         mounts.Place(setup.source, layout.source, writable=False),
-        mounts.Place(psp, layout.psp),
+        *(mounts.Place(folder, layout.psps / folder.name) for folder in psps),
         mounts.Place(templates, INSIDE / "templates"),
     ]
     mounts.enter(keeps, places, setup.run_dir, _accounts(setup, layout))
@@ -134,7 +138,10 @@ def _accounts(setup: StackSetup, layout: Layout) -> str:
 
 def make_folders(site: Site) -> None:
     """Render the nodes; one folder each, closed to all others, with its config files."""
-    site.plans = {plan.node.name: plan for plan in plan_nodes(site.setup, site.layout)}
+    site.tls = issue(site.setup, site.layout)
+    if site.tls is not None:
+        RunFolder(site.setup.run_dir).ca.write_text(site.tls.ca, encoding="ascii")
+    site.plans = {plan.node.name: plan for plan in plan_nodes(site.setup, site.layout, site.tls)}
     site.layout.log("conductor").parent.mkdir(exist_ok=True)
     for name, plan in site.plans.items():
         folder = site.work / name

@@ -13,7 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paydrill.backends import Address, CommandResult, NodePlan, ProcessIdentity, StackSetup
+from paydrill.backends import (
+    Address,
+    CommandResult,
+    Connection,
+    NodePlan,
+    ProcessIdentity,
+    StackSetup,
+    socket_table,
+)
+from paydrill.backends.connections import connections
 from paydrill.backends.local.capabilities import Capabilities
 from paydrill.backends.local.cluster import psql
 from paydrill.backends.local.layout import Layout
@@ -24,7 +33,7 @@ from paydrill.backends.postgres import SUPERUSER
 from paydrill.backends.probe import Probe, short_pause, wait_until_healthy
 from paydrill.errors import DrillBroken
 from paydrill.target import Health
-from paydrill.topology import Edge, Node, Topology
+from paydrill.topology import PSP, Edge, Node, Topology
 
 if TYPE_CHECKING:
     from paydrill.psp.control import PspControl
@@ -40,7 +49,7 @@ class LocalStack:
     parts: LocalParts
     able: Capabilities
     toxiproxy: Toxiproxy
-    psp: PspControl
+    psps: Mapping[str, PspControl]
     plans: Mapping[str, NodePlan]
     nodes: Mapping[str, NodeProcess]
     instruments: Mapping[str, subprocess.Popen[bytes]]
@@ -54,11 +63,22 @@ class LocalStack:
         return {**self.able.as_json(), **self.notes}
 
     @property
+    def psp(self) -> PspControl:
+        return self.psps[PSP]
+
+    @property
     def topology(self) -> Topology:
         return self.setup.topology
 
     def dial(self, edge: Edge) -> Address:
         return self.layout.dial(edge)
+
+    def proxy_connections(self) -> Sequence[Connection]:
+        """Toxiproxy's network is the conductor's own."""
+        try:
+            return connections(socket_table.read())
+        except OSError:
+            return []
 
     def process(self, node: Node) -> ProcessIdentity | None:
         return self.nodes[node.name].who()
@@ -126,7 +146,7 @@ class LocalStack:
         service = self.setup.target.services.get(node.service)
         health = service.health if service else Health()
         database = service.database if service else ""
-        return Probe(node, self.layout.listen(node), health, database)
+        return Probe(node, self.layout.listen(node), health, database, self.setup.ca_of(node))
 
     def _trouble(self, node: Node) -> str | None:
         return None if self.nodes[node.name].who() else "its process has ended"

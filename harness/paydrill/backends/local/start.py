@@ -13,11 +13,11 @@ from paydrill.backends import NodePlan
 from paydrill.backends.local.cluster import Cluster
 from paydrill.backends.local.layout import TOXIPROXY_UID
 from paydrill.backends.local.node_process import NodeProcess
-from paydrill.backends.local.psp_process import HEALTH, PspProcess
+from paydrill.backends.local.psp_process import PspProcess
 from paydrill.backends.local.site import Site, user_of
 from paydrill.backends.local.spawn import ForkServer, Order, execute, identity, log_tail
-from paydrill.backends.nodes import psp_plan
 from paydrill.backends.probe import Probe, wait_until_healthy
+from paydrill.backends.psp_command import HEALTH
 from paydrill.errors import UsageError
 from paydrill.psp.control import PspControl
 from paydrill.target import Health
@@ -28,19 +28,20 @@ from paydrill.toxiproxy.client import Toxiproxy
 HEALTHY_WITHIN_S = 30.0
 
 
-def start_psp(site: Site) -> PspProcess:
+def start_psps(site: Site) -> list[PspProcess]:
     """Raises UsageError for a topology without a PSP: nothing could be judged."""
-    node = next((n for n in site.setup.topology.nodes if n.name == PSP), None)
-    if node is None:
+    nodes = site.setup.topology.psps
+    if PSP not in {node.name for node in nodes}:
         raise UsageError(f"topology {site.setup.topology.name} has no edge to psp: nothing could be judged")
-    psp = PspProcess(site.setup, site.layout, node, psp_plan(tuple(site.plans.values())))
-    site.instruments["psp"] = psp.start()
-    return psp
+    psps = [PspProcess(site, node) for node in nodes]
+    for psp in psps:
+        site.instruments[psp.node.name] = psp.start()
+    return psps
 
 
 def psp_control(site: Site, psp: PspProcess) -> PspControl:
-    """A connection to the PSP's control, once it answers."""
-    _wait_for_instrument(site, "psp", Probe(psp.node, site.layout.listen(psp.node), Health(http=HEALTH)))
+    """A connection to a PSP's control, once it answers."""
+    _wait_for_instrument(site, psp.node.name, Probe(psp.node, site.layout.listen(psp.node), HEALTH))
     return psp.control()
 
 

@@ -37,7 +37,7 @@ def command(run: str, finding: str, as_json: bool) -> int:
         raise UsageError(
             f"the run has no finding {finding!r}: " + (f"expected one of {known}" if known else "it has none")
         )
-    (story,) = with_events(folder, read_facts(folder), [chosen])
+    (story,) = with_events(folder, read_facts(folder, journals={}), [chosen])
     if as_json:
         print_json(_document(story))
     else:

@@ -16,7 +16,9 @@ MAX_SEED = 2**31 - 1
 @click.argument("scenarios", metavar="SCENARIO...", nargs=-1, required=True)
 @click.option("--target", metavar="NAME", help="A target by name or folder.  [default: reference]")
 @click.option("--topology", metavar="NAME", help="One of the target's topologies.")
-@click.option("--backend", type=click.Choice(["auto", "docker", "local"]), default="auto", show_default=True)
+@click.option(
+    "--backend", type=click.Choice(["auto", "docker", "local", "attached"]), default="auto", show_default=True
+)
 @click.option("--mutant", metavar="NAME|FILE", help="A seeded bug: M01, or any patch file.")
 @click.option("--seed", type=click.IntRange(0, MAX_SEED), default=1, show_default=True, metavar="N")
 @click.option(
@@ -38,6 +40,12 @@ MAX_SEED = 2**31 - 1
     metavar="DIR",
     help="Where run folders go.",
 )
+@click.option(
+    "--i-own-this-target",
+    "owned",
+    metavar="NAME",
+    help="Attached targets: break what is at a public address; NAME is the target's.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done; start nothing.")
 @click.option("--allow-not-run", is_flag=True, help="A drill that this machine cannot run is no exit 3.")
 @json_option
@@ -52,6 +60,7 @@ def command(
     control: bool,
     overrides: tuple[str, ...],
     out: Path,
+    owned: str | None,
     dry_run: bool,
     allow_not_run: bool,
     as_json: bool,
@@ -74,6 +83,7 @@ def command(
         repeat=repeat,
         control=control,
         overrides=overrides,
+        owned=owned,
         argv=("paydrill", *sys.argv[1:]),
         command_t_ns=COMMAND_T_NS,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paydrill.load.shopper import over_tries
-from paydrill.target import Outcome
+from paydrill.load.traffic import Ended, Traffic
 
 if TYPE_CHECKING:
     from paydrill.load.shopper import Shopper
@@ -13,23 +13,27 @@ if TYPE_CHECKING:
 RACE_SHARE = 0.5
 
 
-class Cancel:
+class Cancel(Traffic):
     name = "cancel"
     summary = "Places an order and cancels it, half of them at the very moment they pay."
-    needs: tuple[str, ...] = ("create", "pay", "read", "cancel")
+    signature = "a cancelled order"
+    ends = "cancelled, or paid where the payment was first"
+    needs = ("create", "pay", "read", "cancel")
     checkout = False
+    at_once = 2
 
-    def run(self, shopper: Shopper) -> Outcome:
+    def run(self, shopper: Shopper) -> Ended:
         outcome = shopper.create()
         if outcome != "ok":
-            return outcome
+            return Ended(outcome, False)
         if shopper.intent.dice[0] < RACE_SHARE:
-            outcome = over_tries(shopper.together(shopper.pay, shopper.cancel))
+            paid, cancelled = shopper.together(shopper.pay, shopper.cancel)
+            outcome = over_tries((paid, cancelled))
         else:
-            outcome = shopper.cancel()
+            outcome = cancelled = shopper.cancel()
         if not shopper.has_left:
             shopper.read()
-        return outcome
+        return Ended(outcome, outcome == "ok", int(cancelled == "ok"))
 
 
 TRAFFIC = Cancel()

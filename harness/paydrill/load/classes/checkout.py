@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paydrill.target import Outcome
+from paydrill.load.traffic import Ended, Traffic
 
 if TYPE_CHECKING:
     from paydrill.load.shopper import Shopper
 
 
-class Checkout:
+class Checkout(Traffic):
     name = "checkout"
     summary = "Places an order, pays it and looks at it. Retries unknown answers, or gives up."
-    needs: tuple[str, ...] = ("create", "pay", "read")
-    checkout = True
+    signature = "a paid order"
+    ends = "paid"
 
-    def run(self, shopper: Shopper) -> Outcome:
+    def run(self, shopper: Shopper) -> Ended:
         outcome = shopper.create()
         if outcome != "ok":
-            return outcome
+            return Ended(outcome, False)
         outcome = shopper.pay()
         if not shopper.has_left:
             shopper.read()
-        return outcome
+        return Ended(outcome, outcome == "ok", int(shopper.saw_paid))
 
 
 TRAFFIC = Checkout()

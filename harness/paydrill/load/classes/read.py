@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paydrill.target import Outcome
+from paydrill.load.traffic import Ended, Traffic
 
 if TYPE_CHECKING:
     from paydrill.load.shopper import Shopper
 
 
-class Read:
+class Read(Traffic):
     name = "read"
     summary = "A customer comes back and looks at an order placed before in this run."
-    needs: tuple[str, ...] = ("read",)
+    signature = "an order shown"
+    ends = "shown"
+    needs = ("read",)
     checkout = False
 
-    def run(self, shopper: Shopper) -> Outcome:
+    def run(self, shopper: Shopper) -> Ended:
         order = shopper.await_any_order()
         if order is None:
-            return "info"
-        return shopper.visit(order).outcome
+            return Ended("info", False)
+        outcome = shopper.visit(order).outcome
+        return Ended(outcome, outcome == "ok", int(outcome == "ok"))
 
 
 TRAFFIC = Read()

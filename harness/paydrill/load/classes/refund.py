@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paydrill.target import Outcome
+from paydrill.load.prices import in_steps
+from paydrill.load.traffic import Ended, Traffic
 
 if TYPE_CHECKING:
     from paydrill.load.shopper import Shopper
@@ -12,24 +13,26 @@ if TYPE_CHECKING:
 FULL_SHARE = 0.5
 
 
-class Refund:
+class Refund(Traffic):
     name = "refund"
     summary = "Places and pays an order; once it reads as paid, asks for all or a part of the money back."
-    needs: tuple[str, ...] = ("create", "pay", "read", "refund")
-    checkout = True
+    signature = "a refund granted"
+    ends = "paid, and the refund is granted"
+    needs = ("create", "pay", "read", "refund")
 
-    def run(self, shopper: Shopper) -> Outcome:
+    def run(self, shopper: Shopper) -> Ended:
         """The outcome is the checkout's; the refund's own stands in its operations."""
         outcome = shopper.create()
         if outcome != "ok":
-            return outcome
+            return Ended(outcome, False)
         outcome = shopper.pay()
         if outcome != "ok" or not shopper.is_paid(shopper.read()):
-            return outcome
-        shopper.refund(self.amount(shopper.intent.amount, shopper.intent.dice))
+            return Ended(outcome, False)
+        amount = self.amount(shopper.intent.amount, shopper.intent.dice)
+        granted = shopper.refund(in_steps(amount, shopper.intent.currency)).outcome == "ok"
         if not shopper.has_left:
             shopper.read()
-        return outcome
+        return Ended(outcome, granted, int(granted))
 
     @staticmethod
     def amount(paid: int, dice: tuple[float, float]) -> int:

@@ -1,6 +1,7 @@
 """A tiny service with two roles, to try a backend with: it stores a word, or asks another node for it.
 
 GET /health · GET /who · GET /word (through the database) · GET /ask (through the edge to its peers)
+POST /hook (takes any event)
 """
 
 from __future__ import annotations
@@ -47,5 +48,10 @@ async def ask(_: Request) -> JSONResponse:
     return JSONResponse({"answers": answers})
 
 
+async def hook(request: Request) -> JSONResponse:
+    return JSONResponse({"bytes": len(await request.body())})
+
+
 ROUTES = [Route("/health", health), Route("/who", who), Route("/word", word), Route("/ask", ask)]
+ROUTES.append(Route("/hook", hook, methods=["POST"]))
 uvicorn.run(Starlette(routes=ROUTES), host=HOST, port=PORT, log_level="warning")

@@ -1,0 +1,48 @@
+"""Drills that the chosen backend cannot run, known before anything is started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from paydrill.faults import Fault
+from paydrill.guards import codes
+from paydrill.plan import Plan
+from paydrill.request import DrillRequest
+from paydrill.verdict import LoadResult, Reason, Recovery, Verdict
+
+
+def cannot(plan: Plan, backend: str, faults: Mapping[str, type[Fault]]) -> str:
+    """Which faults of the plan the backend cannot put in force; empty when it can run the drill."""
+    strange = [fault for fault in plan.faults if backend not in faults[fault.name].backends]
+    if not strange:
+        return ""
+    named = "; ".join(f"{fault.name} on {', '.join(fault.places)}" for fault in strange)
+    able = sorted(set.intersection(*(set(faults[fault.name].backends) for fault in strange)))
+    others = f" (backends that can, where they start the target: {', '.join(able)})" if able else ""
+    return f"the {backend} backend cannot do: {named}{others}"
+
+
+def not_run(request: DrillRequest, backend: str, why: str, run: str) -> Verdict:
+    """The verdict of a drill that was never begun; `run` is its folder's name."""
+    return Verdict(
+        verdict="not_run",
+        reasons=(Reason(codes.BACKEND_CANNOT, why),),
+        scenario=request.scenario.name,
+        topology=request.topology.name,
+        backend=backend,
+        target=request.target.name,
+        mutant=request.mutant.name if request.mutant else None,
+        seed=request.seed,
+        started=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        duration_s=0.0,
+        overhead_s=None,
+        invariants=(),
+        guards=(),
+        slos=(),
+        recovery=Recovery(),
+        faults=(),
+        load=LoadResult(),
+        versions={},
+        run=run,
+    )
