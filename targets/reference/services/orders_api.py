@@ -121,30 +121,36 @@ OPERATIONS = (
         "Stop everything that could move money, in requests and in the background.", ADMIN,
         (Success(200, "No payment, refund, capture or void begins any more.", Frozen),), (*POSTING, "forbidden"),
         body=Switch,
+        bulkhead="operators",
     ),
     Operation(
         "unfreeze", "POST", "/admin/unfreeze", "Let money move again.", ADMIN,
         (Success(200, "Payments go on.", Frozen),), (*POSTING, "forbidden"),
         body=Switch,
+        bulkhead="operators",
     ),
     Operation(
         "ask_reconcile", "POST", "/admin/reconcile", "Have the PSP's whole list compared with ours.", ADMIN,
         (Success(202, "The worker's next pass does it.", Asked),), (*POSTING, "forbidden"),
         body=AskReconcile,
+        bulkhead="operators",
     ),
     Operation(
         "read_breaks", "GET", "/admin/reconcile", "Differences that the comparison with the PSP has found.", ADMIN,
         (Success(200, "The newest of them.", Breaks),), (*READING, "forbidden"),
+        bulkhead="operators",
     ),
     Operation(
         "read_settlements", "GET", "/admin/settlements",
         "The PSP's settlement files, a day and currency each, and how they match our ledger.", ADMIN,
         (Success(200, "The newest of them.", Settlements),), (*READING, "forbidden"),
+        bulkhead="operators",
     ),
     Operation(
         "read_audit", "GET", "/admin/audit", "The audit log, oldest first.", ADMIN,
         (Success(200, "Rows after `after`.", AuditRows),), (*READING, "forbidden"),
         query=ReadAudit,
+        bulkhead="operators",
     ),
     Operation(
         "capture_order", "POST", "/admin/orders/{order_id}/capture",
