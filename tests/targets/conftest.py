@@ -236,14 +236,36 @@ class Stack:
     psp: PspControl
     tokens: Iterator[int] = field(default_factory=lambda: iter(range(1, 10_000)))
 
-    def create(self, ref: str, items: list[dict[str, object]] | None = None, customer: str = "ann") -> str:
-        reply = self.post("/v1/orders", _cart(ref, items), f"{ref}-create", customer)
+    def create(
+        self,
+        ref: str,
+        items: list[dict[str, object]] | None = None,
+        customer: str = "ann",
+        total: int | None = None,
+    ) -> str:
+        """One green tea (435) by default; `total` where the items are others."""
+        cart = _cart(ref, items) if total is None else {**_cart(ref, items), "expected_total": total}
+        reply = self.post("/v1/orders", cart, f"{ref}-create", customer)
         assert reply.status == 201, reply
         return str(reply.body["id"])
 
-    def pay(self, order: str, token: object, key: str, amount: int = 435, customer: str = "ann") -> Reply:
+    def pay(
+        self,
+        order: str,
+        token: object,
+        key: str,
+        amount: int = 435,
+        customer: str = "ann",
+        port: int | None = None,
+    ) -> Reply:
+        """Through the load balancer, or at a node's own `port`."""
         body = {"payment_token": f"pm_pd_{token}", "amount": amount, "currency": "USD"}
-        return self.post(f"/v1/orders/{order}/pay", body, key, customer)
+        return self.post(f"/v1/orders/{order}/pay", body, key, customer, port)
+
+    def pay_later(self, order: str, token: object, key: str, amount: int = 435) -> Reply:
+        """Authorise only."""
+        body = {"payment_token": f"pm_pd_{token}", "amount": amount, "currency": "USD", "capture": "later"}
+        return self.post(f"/v1/orders/{order}/pay", body, key)
 
     def pay_surely(self, order: str, token: object, key: str) -> Reply:
         """The same request until it is definite, as a patient client sends it."""
@@ -262,11 +284,13 @@ class Stack:
     def cancel(self, order: str, key: str) -> Reply:
         return self.post(f"/v1/orders/{order}/cancel", {}, key)
 
-    def post(self, path: str, body: object, key: str | None, customer: str = "ann") -> Reply:
+    def post(
+        self, path: str, body: object, key: str | None, customer: str = "ann", port: int | None = None
+    ) -> Reply:
         headers = {"Authorization": as_caller(customer), "Content-Type": "application/json"}
         if key is not None:
             headers["Idempotency-Key"] = key
-        return send(self.lb_port, "POST", path, body, headers)
+        return send(port or self.lb_port, "POST", path, body, headers)
 
     def get(self, path: str, customer: str = "ann") -> Reply:
         return send(self.lb_port, "GET", path, headers={"Authorization": as_caller(customer)})
@@ -473,7 +497,7 @@ def _lb(folder: Path, source: Path, port: dict[str, int]) -> Node:
         dir=SimpleNamespace(data=folder),
         edges=SimpleNamespace(orders=places("orders"), payments=places("payments")),
         timing=SimpleNamespace(lb_read_s=5.0),
-        settings=SimpleNamespace(),
+        tls=SimpleNamespace(on=False),
         listen=SimpleNamespace(host=HOST, port=port["lb"]),
     )
     (folder / "nginx.conf").write_text(text)
@@ -512,3 +536,14 @@ def start_stack_for_module(pg: Postgres) -> Callable[..., Any]:
 @pytest.fixture(name="await_that")
 def _await_that() -> Callable[..., Any]:
     return await_that
+
+
+@pytest.fixture(name="running", scope="session")
+def _running() -> Callable[..., Any]:
+    """For fixtures that keep a stack of their own for several tests."""
+    return running
+
+
+@pytest.fixture(name="as_caller", scope="session")
+def _as_caller() -> Callable[[str], str]:
+    return as_caller

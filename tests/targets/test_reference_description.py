@@ -19,7 +19,7 @@ def target():
     return load_target(SOURCE, tables=list(tables()))
 
 
-@pytest.mark.parametrize(("name", "nodes"), [("lb-2", 8), ("lb-2-tls", 8), ("single", 6)])
+@pytest.mark.parametrize(("name", "nodes"), [("lb-2", 8), ("lb-2-tls", 8), ("two-psp", 8), ("single", 6)])
 def test_a_topology_has_only_services_that_are_described(target, name, nodes):
     topology = load_topology(target, name)
     own = [node for node in topology.nodes if node.index]

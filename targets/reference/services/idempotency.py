@@ -60,17 +60,20 @@ async def once_in_phases(
     begin: Begin,
     proceed: Callable[[str], Awaitable[Step]],
     finish: Callable[[Connection, str, Step], Awaitable[Answer]],
+    *,
+    finish_reads: bool = False,
 ) -> Answer:
     """Claim and intent in one transaction, `proceed` outside of any, the result in a second one.
 
-    A Refusal of `finish` says that in the end nothing was done: the key is free again.
+    A Refusal of `finish` says that in the end nothing was done: the key is free again. One that only reads
+    (`finish_reads`) needs no transaction: keeping what it says is one statement.
     """
     begun = await _begin(db, scope, lease_s, begin)
     if isinstance(begun, Answer):
         return begun
     step = await proceed(begun.resource)
     try:
-        async with db.transaction() as tx:
+        async with db.connection() if finish_reads else db.transaction() as tx:
             return await _keep(tx, scope, await finish(tx, begun.resource, step))
     except Refusal:
         async with db.connection() as connection:

@@ -102,4 +102,4 @@ class Operation:
     query: type[Query] | None = None
     links: tuple[Link, ...] = ()
     moves_money: bool = False
-    bulkhead: Literal["money", "work"] = "work"
+    bulkhead: Literal["money", "work", "operators"] = "work"

@@ -11,7 +11,7 @@ from services.answers import Answer, Refusal, not_found, state_conflict
 from services.database import Connection
 from services.fields import MAX_AMOUNT, CurrencyCode, Reference
 from services.order_states import PAYABLE, move_order
-from services.order_view import order_by_id
+from services.order_view import order_and_attempt
 from services.stock import reserve_again
 from services.web import Body
 
@@ -48,22 +48,14 @@ class Attempt:
 async def begin_attempt(tx: Connection, customer: str, order_id: str, wish: PayOrder) -> Attempt:
     """The order waits for its payment from here on. Raises Refusal; then nothing has been attempted."""
     order = await tx.fetchrow(
-        "SELECT state, total, currency, stock_held, pay_attempt FROM orders WHERE id = $1 AND customer = $2 FOR UPDATE",
-        order_id, customer,
+        """UPDATE orders SET pay_attempt = pay_attempt + 1, pay_token = $5, pay_capture = $6
+           WHERE id = $1 AND customer = $2 AND total = $3 AND currency = $4 AND state = ANY($7)
+           RETURNING state, stock_held, pay_attempt""",
+        order_id, customer, wish.amount, wish.currency, wish.payment_token, wish.capture, PAYABLE,
     )  # fmt: skip
     if order is None:
-        raise not_found()
-    if (wish.amount, wish.currency) != (order["total"], order["currency"]):
-        message = f"the order costs {order['total']} {order['currency']}"
-        raise Refusal(422, "amount_mismatch", message, executed=True)
-    state = order["state"]
-    if state not in PAYABLE:
-        raise state_conflict(f"the order is {state}")
-    attempt = Attempt(order_id, order["pay_attempt"] + 1)
-    await tx.execute(
-        "UPDATE orders SET pay_attempt = $2, pay_token = $3, pay_capture = $4 WHERE id = $1",
-        order_id, attempt.number, wish.payment_token, wish.capture,
-    )  # fmt: skip
+        raise await _why_not(tx, customer, order_id, wish)
+    attempt, state = Attempt(order_id, order["pay_attempt"]), order["state"]
     if state == "created":
         await move_order(tx, order_id, "created", "reserved", "api", attempt.key)
         state = "reserved"
@@ -73,36 +65,38 @@ async def begin_attempt(tx: Connection, customer: str, order_id: str, wish: PayO
     return attempt
 
 
-async def attempt_answer(tx: Connection, attempt: Attempt) -> Answer:
+async def _why_not(tx: Connection, customer: str, order_id: str, wish: PayOrder) -> Refusal:
+    order = await tx.fetchrow(
+        "SELECT state, total, currency FROM orders WHERE id = $1 AND customer = $2", order_id, customer
+    )
+    if order is None:
+        return not_found()
+    if (wish.amount, wish.currency) != (order["total"], order["currency"]):
+        message = f"the order costs {order['total']} {order['currency']}"
+        return Refusal(422, "amount_mismatch", message, executed=True)
+    return state_conflict(f"the order is {order['state']}")
+
+
+async def attempt_answer(connection: Connection, attempt: Attempt) -> Answer:
     """What the customer is told: 200, 402 and 400 only on what the PSP is known to have done, else 202.
 
     Raises Refusal 503 where the attempt has ended before the PSP was asked.
     """
-    payment = await tx.fetchrow(
-        "SELECT state, decline_code, psp_id FROM payments WHERE order_id = $1 AND attempt = $2",
-        attempt.order_id, attempt.number,
-    )  # fmt: skip
-    view = await order_by_id(tx, attempt.order_id)
+    view, payment = await order_and_attempt(connection, attempt.order_id, attempt.number)
     if payment is None:
         return _not_begun(view)
-    if payment["state"] in CAPTURED:
+    status, code = payment["status"], payment["code"]
+    if status in CAPTURED:
         return Answer.of(200, view)
-    if payment["state"] == "declined":
-        error = {
-            "code": "card_declined",
-            "message": "the card was declined",
-            "reason": payment["decline_code"],
-        }
+    if status == "declined":
+        error = {"code": "card_declined", "message": "the card was declined", "reason": code}
         return Answer.of(402, {**view, "error": error})
-    if payment["state"] == "failed" and payment["decline_code"] == "overloaded":
+    if status == "failed" and code == "overloaded":
         raise Refusal(503, "overloaded", "no payment can be made now; nothing was done", retry_after_s=1)
-    if payment["state"] in NOT_CHARGED:
-        error = {
-            "code": "payment_refused",
-            "message": "the payment could not be made and nothing was charged",
-        }
-        return Answer.of(400, {**view, "error": error})
-    if payment["state"] == "requires_action" and payment["psp_id"] is not None:
+    if status in NOT_CHARGED:
+        message = "the payment could not be made and nothing was charged"
+        return Answer.of(400, {**view, "error": {"code": "payment_refused", "message": message}})
+    if status == "requires_action" and payment["psp_id"] is not None:
         return Answer.of(202, {**view, "next_action": {"challenge": payment["psp_id"]}})
     return Answer.of(202, view)
 

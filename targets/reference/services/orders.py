@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -34,6 +34,10 @@ from services.payments_client import PaymentsClient
 from services.settings import Settings, from_environment
 from services.shedding import Bulkhead, RateLimit
 from services.web import key_of, make_app, read_body, read_query, respond, run
+
+OPERATORS_AT_ONCE = 8
+
+Step = TypeVar("Step")
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ class Orders:
             return await attempt_answer(tx, attempt)
 
         scope = call.scope(fingerprint)
-        return respond(await once_in_phases(self._db, scope, self._lease_s, begin, proceed, finish))
+        return await self._in_phases(scope, begin, proceed, finish)
 
     async def cancel_order(self, call: Call) -> Response:
         _, fingerprint = await read_body(call.request, CancelOrder)
@@ -128,7 +132,7 @@ class Orders:
             return await refund_answer(tx, refund_id)
 
         scope = call.scope(fingerprint)
-        return respond(await once_in_phases(self._db, scope, self._lease_s, begin, proceed, finish))
+        return await self._in_phases(scope, begin, proceed, finish)
 
     async def read_order(self, call: Call) -> Response:
         read_query(call.request, ReadOrder)
@@ -205,7 +209,20 @@ class Orders:
             return await admin.decision_answer(tx, decision)
 
         scope = call.scope(fingerprint)
-        return respond(await once_in_phases(self._db, scope, self._lease_s, begin, proceed, finish))
+        return await self._in_phases(scope, begin, proceed, finish)
+
+    async def _in_phases(
+        self,
+        scope: Scope,
+        begin: Callable[[Connection], Awaitable[Begun]],
+        proceed: Callable[[str], Awaitable[Step]],
+        finish: Callable[[Connection, str, Step], Awaitable[Answer]],
+    ) -> Response:
+        """What the payments service does in between; `finish` reads what came of it."""
+        answer = await once_in_phases(
+            self._db, scope, self._lease_s, begin, proceed, finish, finish_reads=True
+        )
+        return respond(answer)
 
 
 class Entrance:
@@ -219,6 +236,8 @@ class Entrance:
         self._bulkheads = {
             "money": Bulkhead("money", settings.money_at_once),
             "work": Bulkhead("work", settings.work_at_once),
+            # Whoever wants to freeze payments gets in also when everything else is full.
+            "operators": Bulkhead("operators", OPERATORS_AT_ONCE),
         }
 
     async def handle(self, operation: Operation, request: Request) -> Response:

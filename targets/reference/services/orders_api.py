@@ -32,6 +32,8 @@ _TO_READ = Link("read_order", _ID, {})
 _TO_PAY = Link("pay_order", _ID, {"amount": "$response.body#/total", "currency": "$response.body#/currency"})
 _TO_CANCEL = Link("cancel_order", _ID, {})
 _TO_REFUND = Link("refund_order", _ID, {"currency": "$response.body#/currency"})
+_TO_CAPTURE = Link("capture_order", _ID, {})
+_TO_VOID = Link("void_order", _ID, {})
 _TO_FIND = Link("find_order", {"client_ref": "$response.body#/client_ref"}, {})
 
 
@@ -77,6 +79,7 @@ OPERATIONS = (
         "read_order", "GET", ORDER, "An order.", BOTH,
         (Success(200, "The order.", Order),), (*READING, "not_found"),
         query=ReadOrder,
+        links=(_TO_PAY, _TO_CANCEL, _TO_REFUND, _TO_CAPTURE, _TO_VOID),
     ),
     Operation(
         "pay_order", "POST", f"{ORDER}/pay",
@@ -90,7 +93,7 @@ OPERATIONS = (
         (*POSTING, "payment_refused", "card_declined", "forbidden", "not_found", "insufficient_stock",
          "state_conflict", "amount_mismatch", "frozen"),
         body=PayOrder,
-        links=(_TO_READ, _TO_REFUND, _TO_CANCEL),
+        links=(_TO_READ, _TO_REFUND, _TO_CANCEL, _TO_CAPTURE, _TO_VOID),
         moves_money=True,
         bulkhead="money",
     ),
@@ -118,30 +121,36 @@ OPERATIONS = (
         "Stop everything that could move money, in requests and in the background.", ADMIN,
         (Success(200, "No payment, refund, capture or void begins any more.", Frozen),), (*POSTING, "forbidden"),
         body=Switch,
+        bulkhead="operators",
     ),
     Operation(
         "unfreeze", "POST", "/admin/unfreeze", "Let money move again.", ADMIN,
         (Success(200, "Payments go on.", Frozen),), (*POSTING, "forbidden"),
         body=Switch,
+        bulkhead="operators",
     ),
     Operation(
         "ask_reconcile", "POST", "/admin/reconcile", "Have the PSP's whole list compared with ours.", ADMIN,
         (Success(202, "The worker's next pass does it.", Asked),), (*POSTING, "forbidden"),
         body=AskReconcile,
+        bulkhead="operators",
     ),
     Operation(
         "read_breaks", "GET", "/admin/reconcile", "Differences that the comparison with the PSP has found.", ADMIN,
         (Success(200, "The newest of them.", Breaks),), (*READING, "forbidden"),
+        bulkhead="operators",
     ),
     Operation(
         "read_settlements", "GET", "/admin/settlements",
         "The PSP's settlement files, a day and currency each, and how they match our ledger.", ADMIN,
         (Success(200, "The newest of them.", Settlements),), (*READING, "forbidden"),
+        bulkhead="operators",
     ),
     Operation(
         "read_audit", "GET", "/admin/audit", "The audit log, oldest first.", ADMIN,
         (Success(200, "Rows after `after`.", AuditRows),), (*READING, "forbidden"),
         query=ReadAudit,
+        bulkhead="operators",
     ),
     Operation(
         "capture_order", "POST", "/admin/orders/{order_id}/capture",
