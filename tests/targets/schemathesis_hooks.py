@@ -1,7 +1,7 @@
 """What a well-meaning client of the reference stack knows, for three of four well-formed requests.
 
-Generated data alone places few orders and pays none: keys and carts are named anew, no total is guessed, and an
-order is paid with what it costs. Everything stays as the API documents it; the fourth request is sent as it was
+Generated data alone places few orders and pays none: keys and carts are named anew, no total is guessed, an order
+is paid with what it costs, and what is refunded has been paid. Everything stays as the API documents it; the fourth request is sent as it was
 drawn. Which one that is depends on the drawn data alone, so that a replayed case is the same case.
 """
 
@@ -14,6 +14,7 @@ import schemathesis
 
 _numbers = count(1)
 _costs: dict[str, tuple[int, str]] = {}
+_paid: list[str] = []
 
 
 @schemathesis.hook
@@ -31,15 +32,21 @@ def before_call(context, case, kwargs):
     if name == "pay_order" and case.path_parameters.get("order_id") in _costs:
         amount, currency = _costs[case.path_parameters["order_id"]]
         case.body = {**case.body, "amount": amount, "currency": currency}
-    if name == "refund_order":
-        case.body = {**case.body, "currency": None}
+    if name == "refund_order" and _paid:
+        case.path_parameters["order_id"] = _paid[number % len(_paid)]
+        case.body = {**case.body, "amount": 1 + number % 40, "currency": None, "refund_ref": None}
+    if name == "cancel_order" and _paid and number % 5 == 0:
+        case.path_parameters["order_id"] = _paid[-1]
 
 
 @schemathesis.hook
 def after_call(context, case, response):
-    if case.operation.definition.raw.get("operationId") == "create_order" and response.status_code == 201:
+    name = case.operation.definition.raw.get("operationId")
+    if name == "create_order" and response.status_code == 201:
         order = response.json()
         _costs[order["id"]] = order["total"], order["currency"]
+    if name == "pay_order" and response.status_code == 200:
+        _paid.append(response.json()["id"])
 
 
 def _is_as_drawn(case):

@@ -90,7 +90,9 @@ def test_the_requests_have_been_everywhere(answers, operation, status):
 
 def test_the_freeze_switch_is_as_documented(stack, tmp_path, as_caller, answers):
     try:
-        switched = _run(stack, tmp_path, as_caller, "--include-path-regex", SWITCHES)
+        switched = _run(
+            stack, tmp_path, as_caller, "--include-path-regex", SWITCHES, "--phases", "coverage,fuzzing"
+        )
     finally:
         assert stack.admin("/admin/unfreeze", {}).body == {"frozen": False}
     assert switched["POST /admin/freeze", 200] and switched["POST /admin/unfreeze", 200]

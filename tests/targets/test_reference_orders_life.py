@@ -59,9 +59,9 @@ def test_an_expired_order_of_what_is_sold_out_is_refused_and_stays_as_it_is(shor
     assert _stock(short, "hot")["left"] == 200
 
 
-def test_stock_never_expires_while_a_payment_is_under_way(short, await_that):
+def test_stock_never_expires_while_a_payment_is_under_way(short):
     order, token = short.create("slow", [{"sku": "pot", "qty": 1}], total=1999), next(short.tokens)
-    short.psp.arm(action="create", effect="capture", token=token, max_s=20)
+    short.psp.arm(action="create", token=token, max_s=20)
     with ThreadPoolExecutor(1) as pool:
         paying = pool.submit(short.pay, order, token, "slow-pay", 1999)
         held = short.psp.wait_held(10)

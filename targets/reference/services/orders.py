@@ -226,11 +226,16 @@ class Orders:
 
 
 class Entrance:
-    """What every request passes before its handler: who it is, how much they ask, whether there is room."""
+    """What every request passes before its handler: who it is, how much they ask, whether there is room.
+
+    Each operation must have its handler in Orders, of the same name. Raises AttributeError where one has not.
+    """
 
     def __init__(self, orders: Orders, settings: Settings, access: Access) -> None:
-        self._orders = orders
         self._access = access
+        self._handlers: dict[str, Callable[[Call], Awaitable[Response]]] = {
+            operation.name: getattr(orders, operation.name) for operation in OPERATIONS
+        }
         self._rates = RateLimit(settings.caller_rate)
         self._limit_s = settings.orders_lease_s
         self._bulkheads = {
@@ -250,8 +255,7 @@ class Entrance:
         with self._bulkheads[operation.bulkhead].place():
             try:
                 async with asyncio.timeout(self._limit_s):
-                    handler = getattr(self._orders, operation.name)
-                    response: Response = await handler(Call(operation, request, caller, key))
+                    response = await self._handlers[operation.name](Call(operation, request, caller, key))
             except TimeoutError:
                 raise DatabaseUnavailable("the request took too long") from None
         if operation.method == "POST":
