@@ -33,7 +33,8 @@ class Simulator:
     """One simulator; `start` again after `kill` rebuilds it from its journal."""
 
     folder: Path
-    behaviour: dict[str, float] = field(default_factory=dict)
+    behaviour: dict[str, object] = field(default_factory=dict)
+    name: str = "psp"
     seed: int = 1
     profile: str = "stripe"
     webhook_url: str | None = None
@@ -64,7 +65,7 @@ class Simulator:
             str(self.seed),
         ]
         argv += ["--behaviour", orjson.dumps(self.behaviour).decode(), "--profile", self.profile]
-        argv += ["--api-key", KEY, "--webhook-secret", SECRET]
+        argv += ["--api-key", KEY, "--webhook-secret", SECRET, "--name", self.name]
         return [*argv, "--webhook-url", self.webhook_url] if self.webhook_url else argv
 
     def start(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import threading
+import time
 from collections import Counter
 
 import pytest
@@ -13,15 +14,24 @@ SECRET = "whsec_drill"
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
-    """Answers `server.status(event_id)`; keeps what it got."""
+    """Answers `server.status(event_id)`, 400 to what Stripe's verifier refuses; keeps what it got."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        event = stripe.Webhook.construct_event(body, self.headers["Stripe-Signature"], SECRET)
+        signature = self.headers["Stripe-Signature"]
+        try:
+            event = stripe.Webhook.construct_event(body, signature, SECRET)
+        except stripe.SignatureVerificationError:
+            self.server.refused.append((body, signature))
+            self.answer(400)
+            return
         self.server.got.append((event.id, event.type, body))
-        status = self.server.status(event.id)
+        self.server.signatures.append(signature)
+        self.answer(self.server.status(event.id))
+
+    def answer(self, status):
         self.send_response(status)
         if status == 307:
             self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")
@@ -36,7 +46,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 def receiver():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     server.daemon_threads = True
-    server.got = []
+    server.got, server.signatures, server.refused = [], [], []
     server.status = lambda event_id: 200
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -113,7 +123,7 @@ def test_a_receiver_that_is_down_gets_everything_later(
         assert psp.status().pending_webhooks == 3
         assert {row.status for row in hooked.read().webhooks} == {0}
         again = http.server.ThreadingHTTPServer(address, Receiver)
-        again.got, again.status = [], lambda event_id: 200
+        again.got, again.signatures, again.status = [], [], lambda event_id: 200
         threading.Thread(target=again.serve_forever, daemon=True).start()
         quiet(hooked, psp, wait_until)
         assert len(again.got) == 3
@@ -186,3 +196,136 @@ def test_proxies_of_the_environment_are_not_used(
         hooked.client().v1.payment_intents.create(charge_of("pm_pd_1"))
         quiet(hooked, psp, wait_until)
         assert len(receiver.got) == 3
+
+
+def variants(simulator) -> Counter:
+    return Counter(row.variant for row in simulator.read().webhooks)
+
+
+def test_webhook_copies_says_how_often_an_event_comes_again(
+    hooked, receiver, run_simulator, charge_of, wait_until
+):
+    hooked.behaviour = {"webhook_duplicate": 1.0, "webhook_copies": 3}
+    with run_simulator(hooked), hooked.control() as psp:
+        hooked.client().v1.payment_intents.create(charge_of("pm_pd_1"))
+        quiet(hooked, psp, wait_until)
+    assert Counter(Counter(event_id for event_id, _, _ in receiver.got).values()) == {4: 3}
+    assert variants(hooked) == {"genuine": 3, "dup": 9}
+
+
+def test_webhook_drop_never_sends_an_event_and_the_journal_says_so(
+    hooked, receiver, run_simulator, charge_of, wait_until
+):
+    hooked.behaviour = {"rules": [{"id": "a", "behaviour": "webhook_drop", "count": 1, "after": 1}]}
+    with run_simulator(hooked), hooked.control() as psp:
+        hooked.client().v1.payment_intents.create(charge_of("pm_pd_1"))
+        quiet(hooked, psp, wait_until)
+        hooked.kill()
+        hooked.start()
+        with hooked.control() as again:
+            quiet(hooked, again, wait_until)
+        events = hooked.client().v1.events.list().data
+        assert [event.pending_webhooks for event in events] == [0, 0, 0]
+    dropped = [row for row in hooked.read().webhooks if row.variant == "dropped"]
+    assert [(row.type, row.status, row.t_ack_ns) for row in dropped] == [("charge.succeeded", 0, None)]
+    assert sorted(type_ for _, type_, _ in receiver.got) == [
+        "payment_intent.created",
+        "payment_intent.succeeded",
+    ]
+
+
+def test_webhook_reorder_lets_later_events_overtake(hooked, receiver, run_simulator, charge_of, wait_until):
+    hooked.behaviour = {"webhook_reorder": 1.0, "webhook_reorder_s": 0.6}
+    with run_simulator(hooked), hooked.control() as psp:
+        for n in range(4):
+            hooked.client().v1.payment_intents.create(charge_of(f"pm_pd_{n}"))
+        quiet(hooked, psp, wait_until)
+    told = [row.seq for row in sorted(hooked.read().webhooks, key=lambda row: row.t_sent_ns)]
+    assert sorted(told) == list(range(1, 13)) and told != sorted(told)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "variant"), [("webhook_bad_signature", "forged"), ("webhook_stale", "stale")]
+)
+def test_a_copy_that_a_receiver_must_refuse_comes_beside_the_genuine_one(
+    hooked, receiver, run_simulator, charge_of, wait_until, behaviour, variant
+):
+    hooked.behaviour = {behaviour: 1.0}
+    with run_simulator(hooked), hooked.control() as psp:
+        hooked.client().v1.payment_intents.create(charge_of("pm_pd_1"))
+        quiet(hooked, psp, wait_until)
+    assert len(receiver.got) == 3 and len(receiver.refused) == 3
+    assert {body for body, _ in receiver.refused} == {body for _, _, body in receiver.got}
+    found = Counter((row.variant, row.status) for row in hooked.read().webhooks)
+    assert found == {("genuine", 200): 3, (variant, 400): 3}
+
+
+def test_a_stale_copy_is_signed_well_but_ten_minutes_old(
+    hooked, receiver, run_simulator, charge_of, wait_until
+):
+    hooked.behaviour = {"webhook_stale": 1.0}
+    with run_simulator(hooked), hooked.control() as psp:
+        hooked.client().v1.payment_intents.create(charge_of("pm_pd_1"))
+        quiet(hooked, psp, wait_until)
+    for body, signature in receiver.refused:
+        assert stripe.WebhookSignature.verify_header(body.decode(), signature, SECRET, tolerance=None)
+        assert 595 <= time.time() - int(signature.split(",")[0][2:]) <= 660
+
+
+def test_a_replay_has_the_old_signature_with_the_old_time(
+    hooked, receiver, run_simulator, charge_of, wait_until
+):
+    hooked.behaviour = {"webhook_replay_old": 1.0, "webhook_replay_s": 1.5}
+    with run_simulator(hooked), hooked.control() as psp:
+        hooked.client().v1.payment_intents.create(charge_of("pm_pd_1"))
+        quiet(hooked, psp, wait_until)
+    assert Counter(Counter(receiver.signatures).values()) == {2: 3}
+    assert Counter(Counter(body for _, _, body in receiver.got).values()) == {2: 3}
+    rows = sorted(hooked.read().webhooks, key=lambda row: row.t_sent_ns)
+    assert [row.variant for row in rows] == ["genuine"] * 3 + ["replayed"] * 3
+    assert rows[3].t_sent_ns - rows[0].t_ack_ns >= 1_400_000_000
+
+
+def test_copies_that_were_not_sent_before_kill_9_are_sent_after_it(
+    hooked, receiver, run_simulator, charge_of, wait_until
+):
+    hooked.behaviour = {"webhook_duplicate": 1.0, "webhook_copies": 2, "webhook_replay_old": 1.0}
+    hooked.behaviour["webhook_stale"] = 1.0
+    with run_simulator(hooked):
+        hooked.client().v1.payment_intents.create(charge_of("pm_pd_1"))
+        wait_until(lambda: variants(hooked)["genuine"] == 3, "the genuine ones")
+        hooked.kill()
+        hooked.behaviour = {}
+        hooked.start()
+        with hooked.control() as psp:
+            quiet(hooked, psp, wait_until)
+    assert variants(hooked) == {"genuine": 3, "stale": 3, "dup": 6, "replayed": 3}
+    assert Counter(Counter(receiver.signatures).values())[2] >= 3
+
+
+def test_webhook_before_response_is_told_before_the_answer(
+    hooked, receiver, run_simulator, charge_of, wait_until
+):
+    hooked.behaviour = {"webhook_before_response": 1.0}
+    with run_simulator(hooked):
+        hooked.client().v1.payment_intents.create(charge_of("pm_pd_1"))
+        assert len(receiver.got) == 3
+        journal = hooked.read_answered()
+        assert max(row.t_ack_ns for row in journal.webhooks) < journal.requests[0].t_ans_ns
+
+
+def test_an_answer_waits_for_one_try_only(hooked, receiver, run_simulator, charge_of, wait_until):
+    receiver.status = lambda event_id: 500
+    hooked.behaviour = {"webhook_before_response": 1.0}
+    with run_simulator(hooked):
+        assert hooked.client().v1.payment_intents.create(charge_of("pm_pd_1")).status == "succeeded"
+
+
+def test_a_rule_can_be_for_the_events_of_one_token(hooked, receiver, run_simulator, charge_of, wait_until):
+    hooked.behaviour = {"rules": [{"id": "a", "behaviour": "webhook_duplicate", "token": 2}]}
+    with run_simulator(hooked), hooked.control() as psp:
+        for n in (1, 2):
+            hooked.client().v1.payment_intents.create(charge_of(f"pm_pd_{n}"))
+        quiet(hooked, psp, wait_until)
+    again = {row.token for row in hooked.read().webhooks if row.variant == "dup"}
+    assert again == {2} and variants(hooked)["dup"] == 3

@@ -1,35 +1,21 @@
-"""Which operations the simulator treats badly, decided from the seed (pure).
+"""Decides which operations, requests and events meet a behaviour, from the seed (pure).
 
 Each decision is blake2b(seed | rule | token | operation | n-th execution): neither the order in
-which requests arrive nor a restart nor another rule changes it.
+which requests arrive nor a restart nor another rule changes it. Only a rule with `count` or `after`
+follows the order of arrival; `Tally` knows how far it has come.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
-from paydrill.errors import UsageError
-from paydrill.psp.terms import LATER
+from paydrill.psp import rules as names
+from paydrill.psp.rules import APPROVE, EXECUTIONS, GATES, NUMBERS, OPERATIONS, WEBHOOKS, Rule, read
 
-DECLINE = "decline"
-COMMIT_THEN_DROP = "commit_then_drop"
-COMMIT_THEN_500 = "commit_then_500"
-SLOW_COMMIT = "slow_commit"
-WEBHOOK_DUPLICATE = "webhook_duplicate"
-WEBHOOK_DELAY = "webhook_delay"
-
-OPERATION_RULES = (DECLINE, COMMIT_THEN_DROP, COMMIT_THEN_500, SLOW_COMMIT)
-"""In this order the first one that is drawn wins."""
-WEBHOOK_RULES = (WEBHOOK_DUPLICATE, WEBHOOK_DELAY)
-SHARES = ("approve", *OPERATION_RULES, *WEBHOOK_RULES)
-DURATIONS = {"slow_commit_s": 2.0, "webhook_delay_s": 2.0, **LATER}
-"""How long a behaviour lasts, in seconds, where nothing else is asked for."""
-
-CHARGES = ("create", "confirm")
-"""The operations that a card can decline."""
+Seen = Callable[[Rule], int]
+"""How many executions (requests, events) have fitted a counting rule so far."""
 
 
 def draw(seed: int, rule: str, token: str, operation: str, nth: int) -> float:
@@ -38,48 +24,124 @@ def draw(seed: int, rule: str, token: str, operation: str, nth: int) -> float:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") / 2**64
 
 
+def seed_of(seed: int, name: str) -> int:
+    """The seed of one simulator among several: the second one draws anew and gives other ids."""
+    if name == "psp":
+        return seed
+    return int.from_bytes(hashlib.blake2b(f"{seed}|{name}".encode(), digest_size=7).digest(), "big")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A behaviour that was drawn, the rule that it came from, and for how long where it lasts."""
+
+    behaviour: str
+    rule: str
+    seconds: float
+
+
 @dataclass(frozen=True)
 class Behaviours:
-    """Shares by rule (0…1) and durations; whatever no rule takes is approved."""
+    """Shares by name (0…1), numbers by name, and rules; whatever none of them takes is approved.
+
+    Rules come before shares and win in the order in which they are given.
+    """
 
     seed: int
     settings: Mapping[str, float]
+    rules: tuple[Rule, ...] = ()
+    executions: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict, repr=False)
+    gates: tuple[Rule, ...] = field(default=(), repr=False)
+    webhooks: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, seed: int, settings: Mapping[str, object]) -> Behaviours:
-        """Raises UsageError for an unknown name or a share that is none."""
-        return cls(seed, {name: _checked(name, value) for name, value in settings.items()})
+    def of(cls, seed: int, asked: Mapping[str, object]) -> Behaviours:
+        """Raises UsageError for an unknown name, a share that is none or a rule that cannot be."""
+        settings, rules = read(asked)
+        wanted = [*rules, *(Rule(name, name, share) for name, share in _shares(settings))]
+        return cls(
+            seed,
+            settings,
+            rules,
+            executions={name: _for_operation(wanted, name) for name in OPERATIONS},
+            gates=tuple(one for one in wanted if one.behaviour in GATES),
+            webhooks={
+                name: found
+                for name in WEBHOOKS
+                if (found := tuple(one for one in wanted if one.behaviour == name))
+            },
+        )
 
-    def operation(self, token: str | None, operation: str, nth: int | None) -> str | None:
-        """The rule for one execution of a money operation, or None: it is approved and answered."""
-        if token is None or nth is None:
-            return None
-        for rule in OPERATION_RULES:
-            if rule == DECLINE and operation not in CHARGES:
+    def as_json(self) -> dict[str, object]:
+        """What `of` was asked for."""
+        rules = [rule.as_json() for rule in self.rules]
+        return {**self.settings, "rules": rules} if rules else dict(self.settings)
+
+    def execution(self, token: str, operation: str, nth: int, seen: Seen) -> Decision | None:
+        """What becomes of one execution, or None: it is approved and answered."""
+        return self._first(self.executions.get(operation, ()), token, operation, nth, seen)
+
+    def gate(self, subject: str, operation: str, nth: int, seen: Seen) -> Decision | None:
+        """What turns one request away, or None."""
+        return self._first(self.gates, subject, operation, nth, seen)
+
+    def webhook(self, name: str, subject: str, event_type: str, nth: int, seen: Seen) -> Decision | None:
+        """Whether a webhook behaviour meets the nth event of that type of that token (or intent)."""
+        rules = self.webhooks.get(name, ())
+        return self._first(rules, subject, event_type, nth, seen) if rules else None
+
+    def number(self, name: str) -> float:
+        """A setting, or what it is when nobody asked."""
+        return self.settings.get(name, NUMBERS[name].usual)
+
+    def _first(
+        self, rules: Iterable[Rule], token: str, operation: str, nth: int, seen: Seen
+    ) -> Decision | None:
+        for rule in rules:
+            if not self._hit(rule, token, operation, nth, seen):
                 continue
-            if self._drawn(rule, token, operation, nth):
-                return rule
+            if rule.behaviour == APPROVE:
+                return None
+            seconds = self._seconds(rule.behaviour) if rule.seconds is None else rule.seconds
+            return Decision(rule.behaviour, rule.id, seconds)
         return None
 
-    def webhook(self, rule: str, subject: str, event_type: str, nth: int) -> bool:
-        """Whether a webhook rule is for the nth event of that type of that token (or intent)."""
-        return self._drawn(rule, subject, event_type, nth)
+    def _hit(self, rule: Rule, token: str, operation: str, nth: int, seen: Seen) -> bool:
+        if rule.share <= 0.0 or (
+            not (rule.token is None and rule.operation is None) and not rule.fits(token, operation)
+        ):
+            return False
+        if rule.counts and not rule.due(seen(rule)):
+            return False
+        return rule.share >= 1.0 or draw(self.seed, rule.id, token, operation, nth) < rule.share
 
-    def seconds(self, name: str) -> float:
-        return self.settings.get(name, DURATIONS[name])
-
-    def _drawn(self, rule: str, token: str, operation: str, nth: int) -> bool:
-        share = self.settings.get(rule, 0.0)
-        return share > 0.0 and draw(self.seed, rule, token, operation, nth) < share
+    def _seconds(self, behaviour: str) -> float:
+        name = _LASTS.get(behaviour)
+        return self.number(name) if name is not None else 0.0
 
 
-def _checked(name: str, value: object) -> float:
-    if name not in SHARES and name not in DURATIONS:
-        known = ", ".join((*SHARES, *DURATIONS))
-        raise UsageError(f"unknown PSP behaviour {name!r}; known are: {known}")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise UsageError(f"PSP behaviour {name}: expected a number, got {value!r}")
-    top = 1.0 if name in SHARES else 3600.0
-    if not 0.0 <= value <= top:
-        raise UsageError(f"PSP behaviour {name}: expected a number from 0 to {top:g}, got {value!r}")
-    return float(value)
+_LASTS = {
+    names.SLOW_COMMIT: "slow_commit_s",
+    names.ASYNC_PENDING: "async_s",
+    names.LATE_RISK_DECLINE: "late_decline_s",
+    names.CHARGEBACK: "dispute_s",
+    names.AUTH_EXPIRE: "auth_expire_s",
+    names.MAINTENANCE: "maintenance_retry_after_s",
+    names.WEBHOOK_DELAY: "webhook_delay_s",
+    names.WEBHOOK_REORDER: "webhook_reorder_s",
+    names.WEBHOOK_REPLAY_OLD: "webhook_replay_s",
+}
+
+
+def _shares(settings: Mapping[str, float]) -> list[tuple[str, float]]:
+    """In the order in which they win. `approve` is only said: it is what is left over."""
+    order = (*EXECUTIONS, *GATES, *WEBHOOKS)
+    return [(name, settings[name]) for name in order if settings.get(name, 0.0) > 0.0]
+
+
+def _for_operation(rules: Iterable[Rule], operation: str) -> tuple[Rule, ...]:
+    return tuple(
+        rule
+        for rule in rules
+        if (rule.behaviour in EXECUTIONS or rule.behaviour == APPROVE) and rule.hits(operation)
+    )

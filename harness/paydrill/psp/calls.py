@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from paydrill.psp.behaviours import Decision
+from paydrill.psp.key_cancel import CancelByKey
 from paydrill.psp.lines import RequestLine
 from paydrill.psp.refusals import Refusal
 from paydrill.psp.requests import Post
@@ -32,7 +34,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What to send. `drop`: cut the connection instead. `original`: the first request of its key."""
+    """What to send. `drop`: cut the connection instead. `original`: the first request of its key.
+
+    `tells_key`: headers say whether it is a replay and what it repeats.
+    """
 
     req: int
     status: int
@@ -40,6 +45,8 @@ class Answer:
     stopped_by: str | None = None
     original: int | None = None
     drop: bool = False
+    retry_after_s: int | None = None
+    tells_key: bool = True
     content_type: str = "application/json"
 
     @property
@@ -54,13 +61,15 @@ class Ticket:
     req: int
     call: Call
     route: Route | None = None
-    request: Post | None = None
+    request: Post | CancelByKey | None = None
     money: bool = False
     fingerprint: str | None = None
     token: str | None = None
     pi: str | None = None
     nth: int | None = None
-    decision: str | None = None
+    gate: int | None = None
+    gate_of: str | None = None
+    decision: Decision | None = None
     stopped_by: str | None = None
     waited: bool = False
 
@@ -83,9 +92,15 @@ class Ticket:
             pi=self.pi,
             action=self.action,
             nth=self.nth,
-            decision=self.decision,
+            decision=self.decision.behaviour if self.decision else None,
             stopped_by=self.stopped_by,
+            rule=self.decision.rule if self.decision else None,
+            gate=self.gate,
+            gate_of=self.gate_of,
         )
+
+    def meets(self, behaviour: str) -> bool:
+        return self.decision is not None and self.decision.behaviour == behaviour
 
     @property
     def holdable(self) -> bool:

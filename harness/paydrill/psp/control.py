@@ -172,8 +172,11 @@ class PspControl:
         told = self._call("release", self._answer_timeout_s, hold=hold, answer=answer)
         return Released(bool(told["released"]), told["n"], told["t"])
 
-    def behave(self, behaviour: Mapping[str, float]) -> None:
-        """Other shares from now on (all of them; what is not named is 0). Raises UsageError."""
+    def behave(self, behaviour: Mapping[str, object]) -> None:
+        """Other behaviours from now on: shares, numbers and `rules`; what is not named is as usual.
+
+        Raises UsageError.
+        """
         self._call("behave", self._answer_timeout_s, behaviour=dict(behaviour))
 
     def alive(self) -> bool:

@@ -29,7 +29,7 @@ _Message = dict[str, object]
 class ControlServer:
     """Serves any number of connections; what one of them armed is released when it closes."""
 
-    def __init__(self, desk: Desk, webhooks: Webhooks | None) -> None:
+    def __init__(self, desk: Desk, webhooks: Webhooks) -> None:
         self._desk = desk
         self._webhooks = webhooks
 
@@ -86,7 +86,7 @@ class ControlServer:
                 return self._release(command)
             case "behave":
                 self._desk.behave(_mapping(command, "behaviour"))
-                return {"behaviour": dict(self._desk.behaviours.settings)}
+                return {"behaviour": self._desk.behaviours.as_json()}
             case _:
                 raise UsageError(f"unknown command {name!r}")
 
@@ -95,12 +95,12 @@ class ControlServer:
         return {
             "head": desk.journal.head,
             "frozen": desk.ledger.frozen,
-            "in_flight": len(desk.flight) + (webhooks.in_flight if webhooks else 0),
+            "in_flight": len(desk.flight) + webhooks.in_flight,
             "armed": desk.holds.armed,
             "held": desk.holds.held,
             "slow_commits": desk.slow_commits,
             "later": desk.agenda.pending,
-            "pending_webhooks": webhooks.pending if webhooks else 0,
+            "pending_webhooks": webhooks.pending,
         }
 
     async def _freeze(self) -> _Message:
@@ -143,8 +143,7 @@ class ControlServer:
         return {"released": self._desk.holds.release(number, answer)}
 
     def _wake(self) -> None:
-        if self._webhooks is not None:
-            self._webhooks.wake()
+        self._webhooks.wake()
 
 
 def _number(command: Mapping[str, Any], name: str) -> float:

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import orjson
 
-from paydrill.psp import afterwards, behaviours, operations
+from paydrill.psp import afterwards, key_cancel, operations
 from paydrill.psp.admission import Admission
 from paydrill.psp.agenda import Agenda
-from paydrill.psp.behaviours import Behaviours
+from paydrill.psp.behaviours import Behaviours, Decision
 from paydrill.psp.calls import Answer, Call, Ticket
 from paydrill.psp.change import Change
 from paydrill.psp.flight import Flight
 from paydrill.psp.form import decode, fingerprint
 from paydrill.psp.holds import AFTER_COMMIT, BEFORE_COMMIT, Holds, Release
-from paydrill.psp.how import AS_USUAL, DECLINED, How
 from paydrill.psp.journal import Journal
 from paydrill.psp.ledger import Ledger
 from paydrill.psp.lines import (
@@ -38,12 +37,17 @@ from paydrill.psp.lines import (
     ResumeLine,
     ScheduledLine,
 )
+from paydrill.psp.meaning import how_of
+from paydrill.psp.memory import Memory
+from paydrill.psp.profiles import Result
 from paydrill.psp.refusals import Refusal, server_error
-from paydrill.psp.routes import match
+from paydrill.psp.rules import COMMIT_THEN_500, COMMIT_THEN_DROP, SLOW_COMMIT
 from paydrill.psp.state import Event, KeyRecord
 from paydrill.psp.terms import Terms
 from paydrill.psp.tokens import harness_number
 
+LONGEST_TELL_S = 3.0
+"""How long an answer waits for a webhook that shall come before it: as long as one try may take."""
 _SERVER_ERROR = orjson.dumps(server_error().envelope())
 
 
@@ -61,11 +65,11 @@ class _Committed:
 class Desk:
     """Takes calls, gives answers. One per process; `wall_s` tells unix seconds for `created`."""
 
-    ledger: Ledger
+    memory: Memory
     journal: Journal
     admission: Admission
     holds: Holds
-    tell_webhooks: Callable[[tuple[Event, ...]], None]
+    tell_webhooks: Callable[[tuple[Event, ...]], Sequence[asyncio.Future[None]]]
     wall_s: Callable[[], float] = time.time
     flight: Flight = field(default_factory=Flight)
     _slow: set[int] = field(default_factory=set)
@@ -78,6 +82,10 @@ class Desk:
         self.agenda = Agenda(
             self.ledger, self._carry_out, self._not_frozen, lambda pi: pi in self.admission.locks
         )
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.memory.ledger
 
     def start(self) -> None:
         """After the rebuild: take up the slow commits that a crash left behind."""
@@ -106,7 +114,9 @@ class Desk:
             ready = self.admission.admit(ticket)
         except Refusal as refusal:
             body = orjson.dumps(refusal.envelope())
-            ready = Answer(ticket.req, refusal.status, body, refusal.stopped_by)
+            ready = Answer(
+                ticket.req, refusal.status, body, refusal.stopped_by, retry_after_s=refusal.retry_after_s
+            )
         ticket.stopped_by = ready.stopped_by if ready is not None else None
         self.write(ticket.request_line())
         self.flight.enter(ticket.req)
@@ -131,50 +141,50 @@ class Desk:
         self.write(ResumeLine(time.monotonic_ns()))
         self._thawed.set()
 
-    def behave(self, settings: Mapping[str, object]) -> None:
-        """Other shares from now on. Raises UsageError."""
-        self.admission.behaviours = Behaviours.of(self.behaviours.seed, settings)
-        self.write(BehaveLine(time.monotonic_ns(), self.behaviours.settings))
+    def behave(self, asked: Mapping[str, object]) -> None:
+        """Other behaviours from now on. Raises UsageError."""
+        checked = Behaviours.of(self.behaviours.seed, asked)
+        self.write(BehaveLine(time.monotonic_ns(), checked.as_json()))
 
     # -- execution -------------------------------------------------------------------------------
 
     async def _execute(self, ticket: Ticket) -> Answer:
         try:
-            if ticket.decision == behaviours.SLOW_COMMIT:
+            if ticket.meets(SLOW_COMMIT):
                 await self._commit_later(ticket)
             before = await self._hold(BEFORE_COMMIT, ticket, ())
             if before is not None and before.answer != "answer":
                 return _cut(ticket, before, 500, _SERVER_ERROR)
             done = self._commit(ticket)
             await self.journal.durable(done.n)
-            self.tell_webhooks(done.events)
+            await self._tell(done.events)
             ticket.pi = done.pi or ticket.pi
             after = await self._hold(AFTER_COMMIT, ticket, done.kinds)
         finally:
             self._leave(ticket)
         if after is not None and after.answer != "answer":
             return _cut(ticket, after, done.status, done.body)
-        drop = ticket.decision == behaviours.COMMIT_THEN_DROP
-        return Answer(ticket.req, done.status, done.body, original=ticket.req, drop=drop)
+        return Answer(
+            ticket.req,
+            done.status,
+            done.body,
+            original=ticket.req,
+            drop=ticket.meets(COMMIT_THEN_DROP),
+            tells_key=self.admission.profile.tells_replays,
+        )
 
     def _commit(self, ticket: Ticket) -> _Committed:
         """Execute, write the one line, take it into memory. No await."""
         assert ticket.route is not None and ticket.fingerprint is not None
         call = ticket.call
         if ticket.waited or ticket.request is None:
-            ticket.request = operations.parse(self.ledger, ticket.route, decode(call.text))
+            ticket.request = self.admission.parse(ticket.route, decode(call.text))
         change = self._change(ticket.req, call.idem_key, call.base_url)
-        how = How(DECLINED) if ticket.decision == behaviours.DECLINE else AS_USUAL
-        status, body = operations.run(change, ticket.request, how)
-        if ticket.decision == behaviours.COMMIT_THEN_500:
-            status, body = 500, _SERVER_ERROR
+        status, body = self._run(change, ticket)
         # orjson's results keep kilobytes when stored: copy what is kept.
-        body = bytes(bytearray(body))
-        record = (
-            KeyRecord(call.idem_key, call.path, ticket.fingerprint, status, body.decode(), ticket.req)
-            if call.idem_key is not None
-            else None
-        )
+        done = Result(status, bytes(bytearray(body)))
+        told = Result(500, _SERVER_ERROR) if ticket.meets(COMMIT_THEN_500) else done
+        record = self._record(change, ticket, self.admission.profile.keeps(done, told))
         line = EffectLine(
             time.monotonic_ns(),
             ticket.req,
@@ -186,10 +196,29 @@ class Desk:
         self._write_effect(change, line)
         kinds = tuple(effect.kind for effect in line.effects)
         pi = line.objects.intents[0].id if line.objects.intents else None
-        return _Committed(self._last_effect_n, status, body, kinds, pi, line.events)
+        return _Committed(self._last_effect_n, told.status, told.body, kinds, pi, line.events)
+
+    def _run(self, change: Change, ticket: Ticket) -> tuple[int, bytes]:
+        assert ticket.request is not None
+        if isinstance(ticket.request, key_cancel.CancelByKey):
+            return key_cancel.run(change, ticket.request)
+        how = how_of(ticket.decision, self.behaviours.number("partial_capture_part"))
+        return operations.run(change, ticket.request, how)
+
+    def _record(self, change: Change, ticket: Ticket, kept: Result | None) -> KeyRecord | None:
+        """What a key answers from now on."""
+        if isinstance(ticket.request, key_cancel.CancelByKey):
+            cancelled = kept is not None and kept.success
+            return key_cancel.record(change, ticket.request, ticket.req) if cancelled else None
+        key = ticket.call.idem_key
+        if key is None or kept is None:
+            return None
+        assert ticket.fingerprint is not None
+        body = kept.body.decode()
+        return KeyRecord(key, ticket.call.path, ticket.fingerprint, kept.status, body, ticket.req)
 
     def _change(self, req: int | None, idem_key: str | None, base_url: str) -> Change:
-        terms = Terms.of(self.behaviours.seconds)
+        terms = Terms.of(self.behaviours.number)
         created = int(self.wall_s())
         return Change(self.ledger, self.behaviours.seed, created, req, idem_key, terms, base_url)
 
@@ -225,8 +254,9 @@ class Desk:
     # -- waiting ---------------------------------------------------------------------------------
 
     async def _commit_later(self, ticket: Ticket) -> None:
-        call = ticket.call
-        due = time.monotonic_ns() + int(self.behaviours.seconds("slow_commit_s") * 1e9)
+        call, decision = ticket.call, ticket.decision
+        assert decision is not None
+        due = time.monotonic_ns() + int(decision.seconds * 1e9)
         line = ScheduledLine(
             time.monotonic_ns(),
             ticket.req,
@@ -235,11 +265,17 @@ class Desk:
             call.path,
             call.text,
             call.idem_key,
-            ticket.decision,
+            decision.behaviour,
             ticket.pi,
         )
         await self.journal.durable(self.write(line))
         await self._sleep(ticket, due)
+
+    async def _tell(self, events: tuple[Event, ...]) -> None:
+        """Some events are told before the call that caused them is answered, one try each."""
+        first = self.tell_webhooks(events)
+        if first:
+            await asyncio.wait(first, timeout=LONGEST_TELL_S)
 
     async def _sleep(self, ticket: Ticket, due: int) -> None:
         ticket.waited = True
@@ -313,16 +349,21 @@ class Desk:
     def write(self, line: Line) -> int:
         """Into the file and into memory, in that order."""
         n = self.journal.write(line)
-        self.ledger.apply(line)
+        self.memory.apply(line)
         return n
 
     def _ticket_of(self, line: ScheduledLine) -> Ticket:
         call = Call(line.method, line.path, line.form, line.idem_key, line.t, gone=lambda: True)
-        route = match(line.method, line.path)
+        route = self.admission.route(line.method, line.path)
         assert route is not None
         form = decode(line.form)
         ticket = Ticket(
-            line.req, call, route, fingerprint=fingerprint(form), decision=line.decision, waited=True
+            line.req,
+            call,
+            route,
+            fingerprint=fingerprint(form),
+            decision=Decision(line.decision, line.decision, 0.0) if line.decision else None,
+            waited=True,
         )
         ticket.request = operations.parse(self.ledger, route, form)
         ticket.pi, ticket.token = operations.subject(self.ledger, ticket.request)
@@ -332,12 +373,12 @@ class Desk:
     async def _finish_scheduled(self, ticket: Ticket, line: ScheduledLine) -> None:
         """A slow commit whose caller is gone with the process before."""
         # After a reboot the monotonic clock begins anew: never wait longer than was asked for.
-        latest = time.monotonic_ns() + int(self.behaviours.seconds("slow_commit_s") * 1e9)
+        latest = time.monotonic_ns() + max(0, line.due - line.t)
         try:
             await self._sleep(ticket, min(line.due, latest))
             done = self._commit(ticket)
             await self.journal.durable(done.n)
-            self.tell_webhooks(done.events)
+            await self._tell(done.events)
         finally:
             self._leave(ticket)
         self.answered(Answer(ticket.req, done.status, done.body), delivered=False)

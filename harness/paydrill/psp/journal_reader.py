@@ -17,7 +17,7 @@ import orjson
 from paydrill.psp.chain import GENESIS, ChainBroken, walk
 
 PSP = "psp"
-"""The value of column `psp`: which provider it was."""
+"""The value of column `psp` (which provider it was) where a journal does not say its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +85,14 @@ class WebhookRow:
 
 @dataclass(frozen=True, slots=True)
 class PspStart:
-    """The process began; more than one means that it was killed and rebuilt."""
+    """The process began; more than one means that it was killed and rebuilt. `name`: which provider."""
 
     t_ns: int
     wall_ns: int
     seed: int
     profile: str
-    behaviour: Mapping[str, float]
+    behaviour: Mapping[str, object]
+    name: str = PSP
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ class Journal:
 
 @dataclass
 class _Reading:
+    name: str = PSP
     starts: list[PspStart] = field(default_factory=list)
     requests: dict[int, PspRequestRow] = field(default_factory=dict)
     effects: list[PspEffectRow] = field(default_factory=list)
@@ -134,7 +136,7 @@ class _Reading:
     def take(self, row: Mapping[str, Any]) -> None:
         match row["kind"]:
             case "request":
-                self.requests[row["req"]] = _request(row)
+                self.requests[row["req"]] = _request(row, self.name)
             case "effect":
                 self._effect(row)
             case "answer":
@@ -142,16 +144,20 @@ class _Reading:
             case "webhook":
                 self.webhooks.append(_webhook(row))
             case "open":
-                self.starts.append(
-                    PspStart(row["t"], row["wall_ns"], row["seed"], row["profile"], row["behaviour"])
-                )
+                self._open(row)
             case "freeze":
                 self.freezes.append((row["t"], row["n"]))
+
+    def _open(self, row: Mapping[str, Any]) -> None:
+        self.name = row.get("name", PSP)
+        self.starts.append(
+            PspStart(row["t"], row["wall_ns"], row["seed"], row["profile"], row["behaviour"], self.name)
+        )
 
     def _effect(self, row: Mapping[str, Any]) -> None:
         for effect in row["effects"]:
             self._refund(effect)
-            self.effects.append(_effect(row, effect))
+            self.effects.append(_effect(row, effect, self.name))
         request, made = self.requests.get(row["req"]), row["objects"]["intents"]
         if request is not None and request.pi is None and made:
             self.requests[row["req"]] = replace(request, pi=made[0]["id"])
@@ -206,10 +212,10 @@ def read_journal(path: Path) -> Journal:
     )
 
 
-def _request(row: Mapping[str, Any]) -> PspRequestRow:
+def _request(row: Mapping[str, Any], psp: str) -> PspRequestRow:
     return PspRequestRow(
         req=row["req"],
-        psp=PSP,
+        psp=psp,
         op=row["op"],
         money=row["money"],
         idem_key=row["idem_key"],
@@ -227,10 +233,10 @@ def _request(row: Mapping[str, Any]) -> PspRequestRow:
     )
 
 
-def _effect(row: Mapping[str, Any], effect: Mapping[str, Any]) -> PspEffectRow:
+def _effect(row: Mapping[str, Any], effect: Mapping[str, Any], psp: str) -> PspEffectRow:
     return PspEffectRow(
         eff=effect["eff"],
-        psp=PSP,
+        psp=psp,
         pi=effect["pi"],
         token=effect["token"],
         kind=effect["kind"],

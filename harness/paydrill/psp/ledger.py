@@ -18,11 +18,9 @@ from paydrill.psp.lines import (
     FreezeLine,
     LaterLine,
     Line,
-    OpenLine,
     RequestLine,
     ResumeLine,
     ScheduledLine,
-    WebhookLine,
 )
 from paydrill.psp.settlement import Account, Movement
 from paydrill.psp.state import (
@@ -106,17 +104,12 @@ class Ledger:
         self.scheduled: dict[int, ScheduledLine] = {}
         self.agenda: dict[int, LaterLine] = {}
         """What the PSP will still do by itself, by item."""
-        self.tries: dict[str, int] = {}
-        """Events not told yet, with the number of tries so far."""
-        self.repeated: set[str] = set()
-        """Events of which a duplicate was sent."""
-        self.told: set[str] = set()
+        self.untold: dict[str, int] = {}
+        """Events, and how many have still to be told of them; kept by `Tellings`."""
         self.last_req = 0
         self.last_eff = 0
-        self.last_attempt = 0
         self.last_item = 0
         self.frozen = False
-        self.seed: int | None = None
         self._announced: list[LaterLine] = []
         self._agenda_of: dict[str, list[int]] = {}
         self._settled_refunds: set[str] = set()
@@ -133,14 +126,10 @@ class Ledger:
                 self._request(line)
             case EffectLine():
                 self._effect(line, announced)
-            case WebhookLine():
-                self._webhook(line)
             case ScheduledLine():
                 self.scheduled[line.req] = line
             case FreezeLine() | ResumeLine():
                 self.frozen = isinstance(line, FreezeLine)
-            case OpenLine():
-                self.seed = line.seed
             case _:
                 pass
 
@@ -201,7 +190,6 @@ class Ledger:
         for event in line.events:
             self.events.put(event)
             self.event_counts[event.token or event.pi, event.type] += 1
-            self.tries[event.id] = 0
         for later in announced:
             self.agenda[later.item] = later
             self._agenda_of.setdefault(later.pi, []).append(later.item)
@@ -269,13 +257,3 @@ class Ledger:
         refund = self.refunds.get(later.of)
         charge = self.charges[refund.charge if refund else later.of]
         return still_to_come(later.what, self.intents[charge.intent], charge, refund)
-
-    def _webhook(self, line: WebhookLine) -> None:
-        self.last_attempt = max(self.last_attempt, line.attempt)
-        if line.variant == "dup":
-            self.repeated.add(line.event)
-        elif 200 <= line.status < 300:
-            self.tries.pop(line.event, None)
-            self.told.add(line.event)
-        elif line.event in self.tries:
-            self.tries[line.event] += 1

@@ -32,7 +32,7 @@ from paydrill.psp.state import (
 
 @dataclass(frozen=True, slots=True)
 class OpenLine:
-    """The process started."""
+    """The process started. `name`: which simulator of several; `behaviour`: as it was asked for."""
 
     kind: ClassVar[str] = "open"
     t: int
@@ -40,7 +40,8 @@ class OpenLine:
     pid: int
     seed: int
     profile: str
-    behaviour: Mapping[str, float]
+    behaviour: Mapping[str, object]
+    name: str = "psp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,9 @@ class RequestLine:
     """A request was read, `t_recv` when its head arrived; written before anything is done about it.
 
     `nth` counts executions of `action` on `token` and is null for what is not a money operation or
-    was stopped before it could act.
+    was stopped before a behaviour was drawn for it. `rule` is the rule that `decision` came from,
+    `gate` counts what the gate (maintenance, rate limits) saw of this operation of `gate_of`, null
+    without a gate.
     """
 
     kind: ClassVar[str] = "request"
@@ -66,6 +69,9 @@ class RequestLine:
     nth: int | None
     decision: str | None
     stopped_by: str | None
+    rule: str | None = None
+    gate: int | None = None
+    gate_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +150,11 @@ class AnswerLine:
 
 @dataclass(frozen=True, slots=True)
 class WebhookLine:
-    """One try to tell an event; `status` 0 = no answer, and then `error` says why."""
+    """One try to tell an event; `status` 0 = no answer, and then `error` says why.
+
+    `signed_s` is the unix time in its signature, `endpoint` who was told. An event that is dropped on
+    purpose has one line of variant `dropped` and was never sent.
+    """
 
     kind: ClassVar[str] = "webhook"
     t: int
@@ -159,6 +169,8 @@ class WebhookLine:
     t_ack: int | None
     status: int
     error: str | None
+    endpoint: str
+    signed_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +213,11 @@ class ResumeLine:
 
 @dataclass(frozen=True, slots=True)
 class BehaveLine:
-    """Other shares from here on."""
+    """Other behaviours from here on, as they were asked for."""
 
     kind: ClassVar[str] = "behave"
     t: int
-    behaviour: Mapping[str, float]
+    behaviour: Mapping[str, object]
 
 
 Line: TypeAlias = (

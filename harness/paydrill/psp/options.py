@@ -10,8 +10,11 @@ from pathlib import Path
 import orjson
 
 from paydrill.errors import UsageError
-from paydrill.psp.admission import PROFILES
-from paydrill.psp.behaviours import Behaviours
+from paydrill.psp.behaviours import Behaviours, seed_of
+from paydrill.psp.profiles import PROFILES, STRIPE, Profile
+from paydrill.psp.rules import with_texts
+
+NAMES = ("psp", "psp2")
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Options:
     webhook_url: str | None
     webhook_secret: str
     api_key: str
-    profile: str
+    profile: Profile
+    name: str = NAMES[0]
 
 
 def read(argv: Sequence[str]) -> Options:
@@ -37,15 +41,22 @@ def read(argv: Sequence[str]) -> Options:
         journal=given.journal.absolute(),
         control=given.control.absolute() if given.control else None,
         seed=given.seed,
-        behaviours=Behaviours.of(given.seed, _behaviour(given.behaviour)),
+        behaviours=behaviours_of(given.seed, given.name, settings_of(given.behaviour), given.rule),
         webhook_url=given.webhook_url or None,
         webhook_secret=given.webhook_secret,
         api_key=given.api_key,
-        profile=given.profile,
+        profile=PROFILES[given.profile],
+        name=given.name,
     )
 
 
-def _behaviour(text: str) -> Mapping[str, object]:
+def behaviours_of(seed: int, name: str, asked: Mapping[str, object], rules: Sequence[str] = ()) -> Behaviours:
+    """Of one simulator: what JSON and `--rule` ask for together. Raises UsageError."""
+    return Behaviours.of(seed_of(seed, name), with_texts(asked, rules))
+
+
+def settings_of(text: str) -> Mapping[str, object]:
+    """The JSON of `--behaviour`. Raises UsageError."""
     try:
         settings = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -69,8 +80,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--control", type=Path, help="path of the control socket")
     add("--seed", type=int, default=0)
     add("--behaviour", default="{}", help='shares by rule: {"decline": 0.02, "commit_then_drop": 0.05}')
+    add("--rule", action="append", default=[], help="one more, such as 'commit_then_drop 5%%'; repeatable")
     add("--webhook-url", help="where events are sent; without it they can only be read")
     add("--webhook-secret", default="whsec_paydrill")
     add("--api-key", default="sk_test_paydrill")
-    add("--profile", choices=PROFILES, default="stripe")
+    add("--profile", choices=PROFILES, default=STRIPE.name, help="how idempotency keys behave")
+    add("--name", choices=NAMES, default=NAMES[0], help="which one of several providers it is")
     return parser

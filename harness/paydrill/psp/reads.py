@@ -261,5 +261,5 @@ def _below_data(path: str) -> str:
 
 def _wire(ledger: Ledger, item: Item) -> Wire:
     if isinstance(item, Event):
-        return shapes.event(item, pending_webhooks=1 if item.id in ledger.tries else 0)
+        return shapes.event(item, pending_webhooks=ledger.untold.get(item.id, 0))
     return shapes.wire_of(item)

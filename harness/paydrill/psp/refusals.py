@@ -23,6 +23,7 @@ class Refusal(Exception):
     param: str | None = None
     stopped_by: str | None = "validation"
     more: Mapping[str, object] = field(default_factory=dict)
+    retry_after_s: int | None = None
 
     def envelope(self) -> dict[str, object]:
         """The body of the answer."""
@@ -123,7 +124,7 @@ def locked() -> Refusal:
 
 def frozen() -> Refusal:
     message = "The simulator is frozen: the drill is over and its ledger is being read."
-    return Refusal(503, "api_error", message, stopped_by="frozen")
+    return Refusal(503, "api_error", message, stopped_by="frozen", retry_after_s=1)
 
 
 def server_error() -> Refusal:
@@ -143,3 +144,45 @@ def used_token() -> Refusal:
 def executed(refusal: Refusal) -> Refusal:
     """The same refusal as the result of an execution: its key keeps it."""
     return replace(refusal, stopped_by=None)
+
+
+def rate_limited() -> Refusal:
+    """429 by the layer in front: nothing was looked at, no key is kept."""
+    message = (
+        "Too many requests hit the API too quickly. We recommend an exponential backoff of your requests."
+    )
+    return Refusal(429, INVALID, message, code="rate_limit", stopped_by="rate_limit")
+
+
+def in_maintenance(retry_after_s: int) -> Refusal:
+    """503 by the layer in front: nothing was looked at, no key is kept."""
+    message = "The API is down for maintenance. Nothing was executed; try again later."
+    return Refusal(503, "api_error", message, stopped_by="maintenance", retry_after_s=retry_after_s)
+
+
+def duplicate_charge() -> Refusal:
+    """402 by a provider that looks for a charge of the same order and amount; no key is kept."""
+    message = "A transaction with identical amount and credit card information was submitted very recently."
+    return Refusal(
+        402,
+        "card_error",
+        message,
+        code="card_declined",
+        stopped_by="duplicate",
+        more={"decline_code": "duplicate_transaction"},
+    )
+
+
+def key_cancelled(key: str, intent: Mapping[str, object] | None) -> Refusal:
+    """400 for a payment whose key was cancelled; `intent` is the one that it had made before."""
+    message = (
+        f"The idempotency key '{key}' was cancelled. Nothing was executed; use another key for a new request."
+    )
+    return Refusal(
+        400,
+        "idempotency_error",
+        message,
+        code="idempotency_key_cancelled",
+        stopped_by="key_cancelled",
+        more={"payment_intent": intent} if intent is not None else {},
+    )

@@ -131,10 +131,12 @@ def _response(call: Call, answer: Answer) -> web.Response:
     }
     if call.idem_key is not None and call.idem_key.isprintable():
         headers["Idempotency-Key"] = call.idem_key
-    if answer.original is not None:
+    if answer.original is not None and answer.tells_key:
         headers["Original-Request"] = shapes.request_id(answer.original)
         headers["Stripe-Should-Retry"] = "false"
-    if answer.replayed:
+    if answer.retry_after_s is not None:
+        headers["Retry-After"] = str(answer.retry_after_s)
+    if answer.replayed and answer.tells_key:
         headers["Idempotent-Replayed"] = "true"
     return web.Response(status=answer.status, body=answer.body, headers=headers)
 

@@ -1,7 +1,8 @@
 """Webhooks: every event is told until somebody answers 2xx, signed as Stripe signs.
 
 Retries keep Stripe's shape with compressed times (0.2 s, doubling to 2 s). Disorder and duplicates
-are legal; `webhook_delay` and `webhook_duplicate` make them on purpose.
+are legal and the behaviours `webhook_…` make them on purpose. Forged, stale and replayed copies are
+sent once each, beside the genuine one.
 """
 
 from __future__ import annotations
@@ -11,23 +12,27 @@ import hashlib
 import heapq
 import hmac
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import aiohttp
 import orjson
 
 from paydrill.psp import shapes
-from paydrill.psp.behaviours import WEBHOOK_DELAY, WEBHOOK_DUPLICATE, Behaviours
+from paydrill.psp.endpoints import MAIN, Endpoint, listening, registered
 from paydrill.psp.ledger import Ledger
 from paydrill.psp.lines import Line, WebhookLine
 from paydrill.psp.state import Event
+from paydrill.psp.tellings import DROPPED, FORGED, GENUINE, REPLAYED, STALE, Place, Tellings
 from paydrill.psp.tokens import harness_number
 
 FIRST_BACKOFF_S = 0.2
 LONGEST_BACKOFF_S = 2.0
 ATTEMPT_TIMEOUT_S = 3.0
+STALE_S = 600
+"""How old the time stamp of a stale copy is: Stripe's libraries accept 300 s."""
 _AT_ONCE = 32
+_FORGED_SECRET = "whsec_not_the_secret"
 
 
 def signature(secret: str, timestamp: int, payload: bytes) -> str:
@@ -46,54 +51,71 @@ class _Due:
     at_ns: int
     order: int
     event: Event = field(compare=False)
+    endpoint: str = field(compare=False)
     variant: str = field(compare=False)
+
+    @property
+    def place(self) -> Place:
+        return self.event.id, self.endpoint
 
 
 class Webhooks:
-    """Sends to one URL. `run` never ends; cancel it."""
+    """Sends to every endpoint. `run` never ends; cancel it. `wall_s` tells unix seconds for signatures."""
 
     def __init__(
         self,
-        url: str,
-        secret: str,
+        main: Endpoint | None,
         ledger: Ledger,
+        tellings: Tellings,
         write: Callable[[Line], int],
-        behaviours: Callable[[], Behaviours],
+        wall_s: Callable[[], float] = time.time,
     ) -> None:
-        self._url = url
-        self._secret = secret
+        self._main = main
         self._ledger = ledger
+        self._tellings = tellings
         self._write = write
-        self._behaviours = behaviours
+        self._wall_s = wall_s
         self._queue: list[_Due] = []
         self._order = 0
         self._changed = asyncio.Event()
         self._quiet = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
+        self._awaited: dict[Place, asyncio.Future[None]] = {}
 
     @property
     def pending(self) -> int:
-        """Events and duplicates that have still to be told."""
+        """Events and copies that have still to be told."""
         return len(self._queue) + len(self._sending)
 
     @property
     def in_flight(self) -> int:
         return len(self._sending)
 
-    def tell(self, events: Iterable[Event]) -> None:
-        """Queue events whose line is durable."""
+    def tell(self, events: Iterable[Event]) -> list[asyncio.Future[None]]:
+        """Queue events whose line is durable; the first tries that their caller's answer waits for."""
+        first: list[asyncio.Future[None]] = []
         for event in events:
-            delay_s = 0.0
-            if self._behaviours().webhook(WEBHOOK_DELAY, event.token or event.pi, event.type, event.nth):
-                delay_s = self._behaviours().seconds("webhook_delay_s")
-            self._put(event, "genuine", delay_s)
+            telling = self._tellings.of(event.id)
+            for endpoint in self._endpoints(event):
+                for variant in telling.beside:
+                    self._put(event, endpoint, variant, telling.wait_s)
+                if telling.first:
+                    first.append(self._awaiting((event.id, endpoint)))
+                wait_s = 0.0 if telling.first else telling.wait_s
+                self._put(event, endpoint, GENUINE, wait_s)
+        return first
 
     def take_up(self) -> None:
-        """After a rebuild: what was not told, and duplicates that were not sent."""
-        for wanted in self._ledger.tries:
-            self._put(self._ledger.events[wanted], "genuine", 0.0)
-        for wanted in self._ledger.told - self._ledger.repeated:
-            self._repeat(self._ledger.events[wanted])
+        """After a rebuild: what was not told, and copies that were not sent."""
+        tellings, known = self._tellings, self._known()
+        for event, endpoint in tellings.tries:
+            if endpoint in known:
+                self._put(self._ledger.events[event], endpoint, GENUINE, 0.0)
+        for (event, endpoint), variants in tellings.copies.items():
+            told = (event, endpoint) not in tellings.tries
+            for variant in variants if endpoint in known else ():
+                if told or variant in tellings.of(event).beside:
+                    self._put(self._ledger.events[event], endpoint, variant, 0.0)
 
     def wake(self) -> None:
         """The ledger was frozen or thawed."""
@@ -149,27 +171,45 @@ class Webhooks:
             self._quiet.set()
 
     async def _attempt(self, session: aiohttp.ClientSession, due: _Due) -> None:
-        event = due.event
-        payload = orjson.dumps(shapes.event(event, pending_webhooks=1))
+        endpoint = self._known().get(due.endpoint)
+        if endpoint is None:  # it was deleted meanwhile
+            self._first_try_over(due.place)
+            return
+        if due.variant == GENUINE and self._tellings.of(due.event.id).dropped:
+            now_ns = time.monotonic_ns()
+            self._tried(replace(due, variant=DROPPED), now_ns, None, 0, "dropped on purpose", 0)
+            self._first_try_over(due.place)
+            return
+        payload = orjson.dumps(shapes.event(due.event, pending_webhooks=1))
+        signed_s = self._signed_s(due)
+        secret = _FORGED_SECRET if due.variant == FORGED else endpoint.secret
         headers = {
             "Content-Type": "application/json; charset=utf-8",
-            "Stripe-Signature": signature(self._secret, int(time.time()), payload),
+            "Stripe-Signature": signature(secret, signed_s, payload),
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
         }
-        self._ledger.last_attempt += 1
-        number, status, error = self._ledger.last_attempt, 0, None
+        status, error = 0, None
         t_sent, t_ack = time.monotonic_ns(), None
         try:
             async with session.post(
-                self._url, data=payload, headers=headers, allow_redirects=False
+                endpoint.url, data=payload, headers=headers, allow_redirects=False
             ) as answer:
                 status, t_ack = answer.status, time.monotonic_ns()
-        except (TimeoutError, aiohttp.ClientError, OSError) as failure:
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as failure:
             error = f"{type(failure).__name__}: {failure}"[:200]
+        self._tried(due, t_sent, t_ack, status, error, signed_s)
+        self._first_try_over(due.place)
+        if due.variant == GENUINE:
+            self._after(due, told=200 <= status < 300)
+
+    def _tried(
+        self, due: _Due, t_sent: int, t_ack: int | None, status: int, error: str | None, signed_s: int
+    ) -> None:
+        event = due.event
         self._write(
             WebhookLine(
                 t=time.monotonic_ns(),
-                attempt=number,
+                attempt=self._tellings.last_attempt + 1,
                 event=event.id,
                 seq=event.seq,
                 type=event.type,
@@ -180,25 +220,48 @@ class Webhooks:
                 t_ack=t_ack,
                 status=status,
                 error=error,
+                endpoint=due.endpoint,
+                signed_s=signed_s,
             )
         )
-        self._after(due, told=200 <= status < 300)
 
     def _after(self, due: _Due, told: bool) -> None:
-        """A duplicate is sent once, whatever comes of it; a genuine one until it is told."""
-        if due.variant == "dup":
+        """A genuine one is told until it is heard, then its copies go out, each once."""
+        if not told:
+            wait_s = backoff_s(self._tellings.tries.get(due.place, 1))
+            self._put(due.event, due.endpoint, GENUINE, wait_s)
             return
-        if told:
-            self._repeat(due.event)
-        else:
-            self._put(due.event, "genuine", backoff_s(self._ledger.tries.get(due.event.id, 1)))
+        telling = self._tellings.of(due.event.id)
+        for variant in telling.after:
+            wait_s = telling.replay_s if variant == REPLAYED else FIRST_BACKOFF_S
+            self._put(due.event, due.endpoint, variant, wait_s)
 
-    def _repeat(self, event: Event) -> None:
-        if self._behaviours().webhook(WEBHOOK_DUPLICATE, event.token or event.pi, event.type, event.nth):
-            self._put(event, "dup", FIRST_BACKOFF_S)
+    def _signed_s(self, due: _Due) -> int:
+        if due.variant == REPLAYED:
+            return self._tellings.signed_s[due.place]
+        return int(self._wall_s()) - (STALE_S if due.variant == STALE else 0)
 
-    def _put(self, event: Event, variant: str, delay_s: float) -> None:
+    def _known(self) -> Mapping[str, Endpoint]:
+        """Those that can be told now."""
+        mine = {MAIN: self._main} if self._main is not None else {}
+        return {**mine, **{one.id: one for one in registered(self._ledger)}}
+
+    def _endpoints(self, event: Event) -> list[str]:
+        known = self._known()
+        return [one for one in listening(self._ledger, event.type) if one in known]
+
+    def _awaiting(self, place: Place) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._awaited[place] = future
+        return future
+
+    def _first_try_over(self, place: Place) -> None:
+        future = self._awaited.pop(place, None)
+        if future is not None and not future.done():
+            future.set_result(None)
+
+    def _put(self, event: Event, endpoint: str, variant: str, delay_s: float) -> None:
         self._order += 1
-        due = _Due(time.monotonic_ns() + int(delay_s * 1e9), self._order, event, variant)
+        due = _Due(time.monotonic_ns() + int(delay_s * 1e9), self._order, event, endpoint, variant)
         heapq.heappush(self._queue, due)
         self._changed.set()
