@@ -1,4 +1,7 @@
-"""kill -9, broken files, full disks: what was acknowledged stays, and everything else is told."""
+"""Broken files, full disks, a process that ends: what was acknowledged stays, and everything else is told.
+
+kill -9 under load has a file of its own, `test_psp_kill_series.py`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import random
 import shutil
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
@@ -15,66 +17,6 @@ import stripe
 from paydrill.psp.chain import GENESIS, link
 from paydrill.psp.journal_reader import read_journal
 from paydrill.psp.verify import verify
-
-
-class Customer(threading.Thread):
-    """Pays one token after the other until the simulator dies; keeps what it was told."""
-
-    def __init__(self, simulator, number: int, charge_of) -> None:
-        super().__init__(daemon=True)
-        self.simulator, self.number, self.charge_of = simulator, number, charge_of
-        self.acknowledged: dict[str, tuple[str, bytes]] = {}
-        self.unanswered: dict[str, str] = {}
-
-    def run(self) -> None:
-        client = self.simulator.client()
-        for n in range(100_000):
-            token = f"pm_pd_{self.number * 100_000 + n}"
-            try:
-                paid = client.v1.payment_intents.create(
-                    self.charge_of(token), {"idempotency_key": f"k{token}"}
-                )
-            except stripe.APIConnectionError:
-                self.unanswered[f"k{token}"] = token
-                return
-            self.acknowledged[f"k{token}"] = (token, paid.last_response.body)
-
-    @property
-    def count(self) -> int:
-        return len(self.acknowledged)
-
-
-def test_kill_9_under_load_loses_nothing_that_was_acknowledged(
-    simulator, run_simulator, charge_of, wait_until
-):
-    with run_simulator(simulator):
-        customers: list[Customer] = []
-        for round_ in range(3):
-            crowd = [Customer(simulator, round_ * 100 + n, charge_of) for n in range(8)]
-            for customer in crowd:
-                customer.start()
-            wait_until(lambda crowd=crowd: sum(one.count for one in crowd) >= 150, "150 payments")
-            simulator.kill()
-            for customer in crowd:
-                customer.join(20)
-                assert not customer.is_alive()
-            customers += crowd
-            assert verify(simulator.journal).ok
-            simulator.start()
-        client = simulator.client()
-        acknowledged = {key: value for one in customers for key, value in one.acknowledged.items()}
-        for key, (token, body) in acknowledged.items():
-            again = client.v1.payment_intents.create(charge_of(token), {"idempotency_key": key})
-            assert again.last_response.body == body
-            assert again.last_response.headers["Idempotent-Replayed"] == "true"
-        for one in customers:
-            for key, token in one.unanswered.items():
-                client.v1.payment_intents.create(charge_of(token), {"idempotency_key": key})
-        journal = simulator.read()
-        captured = [row.token for row in journal.effects if row.kind == "capture"]
-        assert len(captured) == len(set(captured)), "a key was executed twice"
-        assert len(captured) == len(acknowledged) + sum(len(one.unanswered) for one in customers)
-        assert len(journal.starts) == 4
 
 
 @pytest.fixture

@@ -32,7 +32,10 @@ def story(path: Path, token: str) -> tuple[Moment, ...]:
     """
     rows = [orjson.loads(each.json) for each in walk(path)]
     intents = {pi for row in rows for pi in _intents_of(row, token)}
-    requests = {row["req"] for row in rows if row["kind"] == "request" and _is_about(row, token, intents)}
+    asked = [row for row in rows if row["kind"] == "request"]
+    # A replay is answered before anybody looks whose it is: only its key tells.
+    keys = {row["idem_key"] for row in asked if row["idem_key"] and _is_about(row, token, intents)}
+    requests = {row["req"] for row in asked if _is_about(row, token, intents) or row["idem_key"] in keys}
     return tuple(
         Moment((row["t"] - rows[0]["t"]) / 1e9, what)
         for row in rows

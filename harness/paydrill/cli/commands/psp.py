@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,10 +132,14 @@ def verify(file: Path, as_json: bool) -> int:
         print_lines((*found.problems, *map(str, found.double_charges)))
         torn = ", a torn last line left out" if found.torn else ""
         progress(
-            f"{found.lines} lines{torn}, {found.effects} effects: {len(found.problems)} problems, "
-            f"{len(found.double_charges)} double charges"
+            f"{found.lines} lines{torn}, {found.effects} effects: {_counted(found.problems, 'problem')}, "
+            f"{_counted(found.double_charges, 'double charge')}"
         )
     return 1 if found.problems or found.double_charges else 0
+
+
+def _counted(found: Sequence[object], what: str) -> str:
+    return f"{len(found)} {what}{'' if len(found) == 1 else 's'}"
 
 
 def _options(
