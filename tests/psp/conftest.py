@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import orjson
 import pytest
@@ -205,3 +207,84 @@ class Background:
 @pytest.fixture
 def in_background():
     return Background
+
+
+@pytest.fixture(scope="session")
+def helpers() -> SimpleNamespace:
+    """For fixtures that live longer than one test."""
+    return SimpleNamespace(Simulator=Simulator, running=running, eventually=eventually, KEY=KEY)
+
+
+SCHEMA_MODULE = "github.com/stripe/stripe-mock@v0.203.0"
+"""Stripe's own program (MIT); their published OpenAPI lies in its source. Go checks what it downloads."""
+
+
+@pytest.fixture(scope="session")
+def schema(tmp_path_factory):
+    """Stripe's schema, by Go out of its module cache or from its proxy; skipped with the reason without it."""
+    if shutil.which("go") is None:
+        pytest.skip("Stripe's schema is fetched by Go, which is not installed")
+    scratch = tmp_path_factory.mktemp("go")
+    settings = subprocess.run(["go", "env", "GOENV"], capture_output=True, text=True).stdout.strip()
+    env = {
+        **os.environ,
+        "GOENV": settings,
+        "GOTOOLCHAIN": "local",
+        # Go keeps counters of its own in the user's configuration folder.
+        "XDG_CONFIG_HOME": str(scratch),
+    }
+    command = ["go", "mod", "download", "-json", SCHEMA_MODULE]
+    try:
+        done = subprocess.run(command, cwd=scratch, env=env, capture_output=True, text=True, timeout=120)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"`{' '.join(command)}` did not end within 120 s")
+    told = orjson.loads(done.stdout or "{}")
+    if "Dir" not in told:
+        pytest.skip(f"`{' '.join(command)}` failed: {(told.get('Error') or done.stderr).strip()[-200:]}")
+    return orjson.loads((Path(told["Dir"]) / "embedded" / "openapi" / "spec3.json").read_bytes())
+
+
+@pytest.fixture(scope="session")
+def breaches():
+    """What of a value does not fit a schema: `breaches(schema, node, value, where)`."""
+    return find_breaches
+
+
+def resolve(schema, node):
+    while "$ref" in node:
+        node = schema["components"]["schemas"][node["$ref"].rsplit("/", 1)[1]]
+    return node
+
+
+def find_breaches(schema, node, value, where):
+    """What of `value` does not fit `node`: types, enums, required and unknown keys."""
+    node = resolve(schema, node)
+    if value is None:
+        return [] if node.get("nullable") else [f"{where}: null"]
+    if "anyOf" in node:
+        tries = [find_breaches(schema, option, value, where) for option in node["anyOf"]]
+        return min(tries, key=len)
+    types = {
+        "string": str,
+        "integer": int,
+        "boolean": bool,
+        "object": dict,
+        "array": list,
+        "number": (int, float),
+    }
+    expected = types.get(node.get("type", "object"))
+    if expected and (not isinstance(value, expected) or (expected is int and isinstance(value, bool))):
+        return [f"{where}: {type(value).__name__} for {node['type']}"]
+    if "enum" in node and value not in node["enum"]:
+        return [f"{where}: {value!r} is not in the enum"]
+    if isinstance(value, list):
+        return [one for item in value for one in find_breaches(schema, node["items"], item, f"{where}[]")]
+    if not isinstance(value, dict) or "properties" not in node:
+        return []
+    found = [f"{where}.{name}: missing" for name in node.get("required", []) if name not in value]
+    for name, item in value.items():
+        if name in node["properties"]:
+            found += find_breaches(schema, node["properties"][name], item, f"{where}.{name}")
+        elif node.get("additionalProperties") is not True:
+            found.append(f"{where}.{name}: unknown")
+    return found

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 import uvloop
@@ -76,7 +76,10 @@ async def _serve(asked: Options, announce: Callable[[Options, str], None]) -> in
     gc.set_threshold(50_000, 20, 100)
     desk.start()
     webhooks.take_up()
-    background = [asyncio.create_task(_forever(webhooks))]
+    background = [
+        asyncio.create_task(_forever(desk.agenda.run, "the agenda")),
+        asyncio.create_task(_forever(webhooks.run, "webhooks")),
+    ]
     control = await ControlServer(desk, webhooks).listen(asked.control) if asked.control else None
     api = Api(desk, asked.api_key, _broken).server()
     listener = await asyncio.get_running_loop().create_server(api, asked.host, asked.port, backlog=1024)
@@ -127,14 +130,14 @@ def _check_same(tally: Tally, asked: Options) -> None:
             )
 
 
-async def _forever(webhooks: Webhooks) -> None:
+async def _forever(run: Callable[[], Awaitable[None]], what: str) -> None:
     """Webhooks that stop by themselves would look like a target that lost them."""
     try:
-        await webhooks.run()
+        await run()
     except asyncio.CancelledError:
         raise
     except Exception as error:
-        _broken(f"webhooks stopped: {error!r}")
+        _broken(f"{what} stopped: {error!r}")
 
 
 if __name__ == "__main__":

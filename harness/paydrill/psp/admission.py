@@ -101,8 +101,9 @@ class Admission:
     def _read(self, ticket: Ticket, route: Route, form: Form) -> Answer:
         if route.wanted is not None:
             ticket.pi, ticket.token = operations.subject_of(self.ledger, route.wanted)
-        wire = reads.read(self.ledger, route, ticket.call.path, form)
-        return Answer(ticket.req, 200, orjson.dumps(wire))
+        index = reads.Index(self.monotonic_ns(), self.behaviours.number("lookup_lag_s"))
+        body = reads.read(self.ledger, route, ticket.call.path, form, index)
+        return Answer(ticket.req, 200, body.content, content_type=body.type)
 
     def _kept_answer(self, ticket: Ticket, asked: str) -> Answer | None:
         """What the key was answered before. Raises Refusal when it is in use, or was for something else."""

@@ -17,7 +17,10 @@ from paydrill.psp.tokens import harness_number
 
 @dataclass(frozen=True)
 class Call:
-    """A request as it was read. `refused` is set where the server already knows that it is none."""
+    """A request as it was read. `refused` is set where the server already knows that it is none.
+
+    `base_url` is where its caller reached the simulator, as far as that is known.
+    """
 
     method: str
     path: str
@@ -26,6 +29,7 @@ class Call:
     t_recv: int
     gone: Callable[[], bool]
     refused: Refusal | None = None
+    base_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Answer:
     drop: bool = False
     retry_after_s: int | None = None
     tells_key: bool = True
+    content_type: str = "application/json"
 
     @property
     def replayed(self) -> bool:

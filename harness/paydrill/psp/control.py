@@ -36,7 +36,8 @@ class PspStatus:
     """`n`, `head`: the journal's last line. `in_flight`: requests and webhook tries being worked on now.
 
     `held` requests and `slow_commits` wait and are not in flight; `pending_webhooks` are those in
-    flight, waiting for their next try, delayed, or duplicates to come.
+    flight, waiting for their next try, delayed, or duplicates to come; `later` is what the PSP will do
+    by itself.
     """
 
     t_ns: int
@@ -48,11 +49,12 @@ class PspStatus:
     held: int
     slow_commits: int
     pending_webhooks: int
+    later: int = 0
 
     @property
     def pending(self) -> int:
         """All effects and messages of the PSP that have still to come; 0 = it is quiet."""
-        return self.in_flight + self.held + self.slow_commits + self.pending_webhooks
+        return self.in_flight + self.held + self.slow_commits + self.pending_webhooks + self.later
 
 
 @dataclass(frozen=True)
@@ -299,4 +301,5 @@ def _status(answer: Mapping[str, Any]) -> PspStatus:
         held=answer["held"],
         slow_commits=answer["slow_commits"],
         pending_webhooks=answer["pending_webhooks"],
+        later=answer["later"],
     )

@@ -99,6 +99,7 @@ class ControlServer:
             "armed": desk.holds.armed,
             "held": desk.holds.held,
             "slow_commits": desk.slow_commits,
+            "later": desk.agenda.pending,
             "pending_webhooks": webhooks.pending,
         }
 

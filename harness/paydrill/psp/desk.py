@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from paydrill.psp import key_cancel, operations
+from paydrill.psp import afterwards, key_cancel, operations
 from paydrill.psp.admission import Admission
+from paydrill.psp.agenda import Agenda
 from paydrill.psp.behaviours import Behaviours, Decision
 from paydrill.psp.calls import Answer, Call, Ticket
 from paydrill.psp.change import Change
@@ -31,6 +32,7 @@ from paydrill.psp.lines import (
     EffectLine,
     FreezeLine,
     HoldLine,
+    LaterLine,
     Line,
     ReleasedLine,
     ResumeLine,
@@ -42,6 +44,7 @@ from paydrill.psp.profiles import Result
 from paydrill.psp.refusals import Refusal, server_error
 from paydrill.psp.rules import COMMIT_THEN_500, COMMIT_THEN_DROP, SLOW_COMMIT
 from paydrill.psp.state import Event, KeyRecord
+from paydrill.psp.terms import Terms
 from paydrill.psp.tokens import harness_number
 
 LONGEST_TELL_S = 3.0
@@ -74,6 +77,12 @@ class Desk:
     _last_effect_n: int = 0
     _thawed: asyncio.Event = field(default_factory=asyncio.Event)
     _resumed: set[asyncio.Task[None]] = field(default_factory=set)
+    agenda: Agenda = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.agenda = Agenda(
+            self.ledger, self._carry_out, self._not_frozen, lambda pi: pi in self.admission.locks
+        )
 
     @property
     def ledger(self) -> Ledger:
@@ -89,6 +98,7 @@ class Desk:
             task = asyncio.create_task(self._finish_scheduled(ticket, line))
             self._resumed.add(task)
             task.add_done_callback(self._resumed.discard)
+        self.agenda.take_up()
 
     @property
     def behaviours(self) -> Behaviours:
@@ -170,7 +180,7 @@ class Desk:
         call = ticket.call
         if ticket.waited or ticket.request is None:
             ticket.request = self.admission.parse(ticket.route, decode(call.text))
-        change = Change(self.ledger, self.behaviours.seed, int(self.wall_s()), ticket.req, call.idem_key)
+        change = self._change(ticket.req, call.idem_key, call.base_url)
         status, body = self._run(change, ticket)
         # orjson's results keep kilobytes when stored: copy what is kept.
         done = Result(status, bytes(bytearray(body)))
@@ -184,7 +194,7 @@ class Desk:
             record,
             tuple(change.events),
         )
-        self._last_effect_n = self.write(line)
+        self._write_effect(change, line)
         kinds = tuple(effect.kind for effect in line.effects)
         pi = line.objects.intents[0].id if line.objects.intents else None
         return _Committed(self._last_effect_n, told.status, told.body, kinds, pi, line.events)
@@ -209,6 +219,40 @@ class Desk:
         assert ticket.fingerprint is not None
         body = kept.body.decode()
         return KeyRecord(key, ticket.call.path, ticket.fingerprint, kept.status, body, ticket.req)
+
+    def _change(self, req: int | None, idem_key: str | None, base_url: str) -> Change:
+        terms = Terms.of(self.behaviours.number)
+        created = int(self.wall_s())
+        return Change(self.ledger, self.behaviours.seed, created, req, idem_key, terms, base_url)
+
+    def _write_effect(self, change: Change, line: EffectLine) -> None:
+        """What is to come later goes directly before the line that causes it."""
+        scheduled = change.later_lines(line.t, line.req)
+        for later in scheduled:
+            self.write(later)
+        self._last_effect_n = self.write(line)
+        self.agenda.add(scheduled)
+
+    async def _carry_out(self, item: LaterLine) -> None:
+        """Do by itself what was scheduled. One request in flight more, under a number that none has."""
+        self.flight.enter(-item.item)
+        try:
+            change = self._change(None, None, "")
+            afterwards.carry_out(change, item)
+            line = EffectLine(
+                time.monotonic_ns(),
+                item.req,
+                tuple(change.effects),
+                change.objects(),
+                None,
+                tuple(change.events),
+                item.item,
+            )
+            self._write_effect(change, line)
+            await self.journal.durable(self._last_effect_n)
+            self.tell_webhooks(line.events)
+        finally:
+            self.flight.leave(-item.item)
 
     # -- waiting ---------------------------------------------------------------------------------
 

@@ -48,7 +48,11 @@ class PspRequestRow:
 
 @dataclass(frozen=True, slots=True)
 class PspEffectRow:
-    """Money that moved, or a decline; `currency` is ISO 4217 in upper case, `amount` minor units."""
+    """Money that moved, or a decline; `currency` is ISO 4217 in upper case, `amount` minor units.
+
+    What is `pending` ends with a row of the same kind that is `done` or `failed`. `req` is the request
+    that caused it, also where the PSP did it later by itself.
+    """
 
     eff: int
     psp: str
@@ -126,6 +130,8 @@ class _Reading:
     effects: list[PspEffectRow] = field(default_factory=list)
     webhooks: list[WebhookRow] = field(default_factory=list)
     freezes: list[tuple[int, int]] = field(default_factory=list)
+    refunded: dict[str, int] = field(default_factory=dict)
+    """Where in `effects` each refund is done, by its id."""
 
     def take(self, row: Mapping[str, Any]) -> None:
         match row["kind"]:
@@ -150,10 +156,22 @@ class _Reading:
 
     def _effect(self, row: Mapping[str, Any]) -> None:
         for effect in row["effects"]:
+            self._refund(effect)
             self.effects.append(_effect(row, effect, self.name))
         request, made = self.requests.get(row["req"]), row["objects"]["intents"]
         if request is not None and request.pi is None and made:
             self.requests[row["req"]] = replace(request, pi=made[0]["id"])
+
+    def _refund(self, effect: Mapping[str, Any]) -> None:
+        """A refund that was done and failed later has never given anything back: it was only pending."""
+        of = effect.get("of")
+        if effect["kind"] != "refund" or of is None:
+            return
+        if effect["status"] == "done":
+            self.refunded[of] = len(self.effects)
+        elif effect["status"] == "failed" and of in self.refunded:
+            place = self.refunded[of]
+            self.effects[place] = replace(self.effects[place], status="pending")
 
     def _answer(self, row: Mapping[str, Any]) -> None:
         request = self.requests.get(row["req"])

@@ -13,7 +13,21 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import orjson
 
-from paydrill.psp.state import Charge, Effect, Event, Failure, Intent, KeyRecord, Refund, State
+from paydrill.psp.state import (
+    Charge,
+    Customer,
+    Dispute,
+    Effect,
+    Endpoint,
+    Event,
+    Failure,
+    Intent,
+    KeyRecord,
+    Method,
+    Other,
+    Refund,
+    State,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +91,40 @@ class ScheduledLine:
 
 
 @dataclass(frozen=True, slots=True)
+class LaterLine:
+    """The PSP will do `what` by itself to the object `of`, at `due` (monotonic ns).
+
+    It stands directly before the effect line of the operation that caused it and holds only with that
+    one: a crash between the two leaves neither.
+    """
+
+    kind: ClassVar[str] = "later"
+    t: int
+    item: int
+    req: int
+    what: str
+    of: str
+    pi: str
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
 class Objects:
     """Objects as they are after an operation."""
 
     intents: tuple[Intent, ...] = ()
     charges: tuple[Charge, ...] = ()
     refunds: tuple[Refund, ...] = ()
+    others: tuple[Other, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class EffectLine:
-    """One executed operation, whole: effects, objects, the answer that its key keeps, events."""
+    """One executed operation, whole: effects, objects, the answer that its key keeps, events.
+
+    `item`: it was no request but the later line of that number; `req` is then the request that
+    caused it long ago.
+    """
 
     kind: ClassVar[str] = "effect"
     t: int
@@ -96,6 +133,7 @@ class EffectLine:
     objects: Objects
     idem: KeyRecord | None
     events: tuple[Event, ...]
+    item: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +224,7 @@ Line: TypeAlias = (
     OpenLine
     | RequestLine
     | ScheduledLine
+    | LaterLine
     | EffectLine
     | AnswerLine
     | WebhookLine
@@ -202,6 +241,7 @@ _KINDS: dict[str, type[Any]] = {
         OpenLine,
         RequestLine,
         ScheduledLine,
+        LaterLine,
         EffectLine,
         AnswerLine,
         WebhookLine,
@@ -212,7 +252,15 @@ _KINDS: dict[str, type[Any]] = {
         BehaveLine,
     )
 }
-_STATES: dict[str, type[Any]] = {"payment_intent": Intent, "charge": Charge, "refund": Refund}
+_STATES: dict[str, type[Any]] = {
+    "payment_intent": Intent,
+    "charge": Charge,
+    "refund": Refund,
+    "dispute": Dispute,
+    "customer": Customer,
+    "payment_method": Method,
+    "webhook_endpoint": Endpoint,
+}
 _FIELDS: dict[type[Any], tuple[str, ...]] = {
     kind: tuple(field.name for field in dataclasses.fields(kind))
     for kind in (*_KINDS.values(), *_STATES.values(), Effect, Event, KeyRecord, Failure)
@@ -241,13 +289,21 @@ def decode(json: bytes) -> Line:
 
 
 def _make(kind: type[_T], row: Mapping[str, Any]) -> _T:
-    return kind(**{name: row[name] for name in _FIELDS[kind]})
+    """Fields that older journals do not have get their defaults."""
+    return kind(**{name: row[name] for name in _FIELDS[kind] if name in row})
 
 
 def _state(kind: type[_T], row: dict[str, Any]) -> _T:
-    if row.get("failure"):
+    if isinstance(row.get("failure"), dict):
         row["failure"] = _make(Failure, row["failure"])
+    if "events" in row:
+        row["events"] = tuple(row["events"])
     return _make(kind, row)
+
+
+def _other(row: dict[str, Any]) -> Other:
+    other: Other = _state(_STATES[row["object"]], row)
+    return other
 
 
 def _event(row: dict[str, Any]) -> Event:
@@ -264,8 +320,10 @@ def _effect_line(row: dict[str, Any]) -> EffectLine:
         objects=Objects(
             intents=tuple(_state(Intent, one) for one in objects["intents"]),
             charges=tuple(_state(Charge, one) for one in objects["charges"]),
-            refunds=tuple(_state(Refund, one) for one in objects["refunds"]),
+            refunds=tuple(_make(Refund, one) for one in objects["refunds"]),
+            others=tuple(_other(one) for one in objects.get("others", ())),
         ),
         idem=_make(KeyRecord, row["idem"]) if row["idem"] else None,
         events=tuple(_event(event) for event in row["events"]),
+        item=row.get("item"),
     )

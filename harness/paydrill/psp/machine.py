@@ -1,27 +1,33 @@
-"""The state machine: what each executed operation does to intents, charges and refunds.
+"""The state machine: what each executed operation does to intents and their charges.
 
 Every function puts all that it does into a Change and returns the object to answer with, or raises a
 Refusal for what the state does not allow. Nothing here writes, waits or looks at a clock.
+
+`how` is the behaviour that was drawn for an execution. The card's own decline comes before it, its
+other ways give way to it.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
-from paydrill.psp import shapes, tokens
+from paydrill.psp import later, methods, shapes, tokens
 from paydrill.psp.change import Change
-from paydrill.psp.how import DECLINED, How
-from paydrill.psp.refusals import Refusal, not_possible, unexpected_state
+from paydrill.psp.how import AS_USUAL, DECLINED, How
+from paydrill.psp.refusals import Refusal, executed, not_possible, unexpected_state, used_token
 from paydrill.psp.requests import (
     CancelIntent,
     CaptureIntent,
     ConfirmIntent,
     CreateIntent,
-    CreateRefund,
+    Presence,
     UpdateIntent,
 )
 from paydrill.psp.state import (
     CANCELED,
+    PROCESSING,
+    REQUIRES_ACTION,
     REQUIRES_CAPTURE,
     REQUIRES_CONFIRMATION,
     REQUIRES_METHOD,
@@ -29,10 +35,9 @@ from paydrill.psp.state import (
     Charge,
     Failure,
     Intent,
-    Refund,
 )
 
-_OPEN = (REQUIRES_METHOD, REQUIRES_CONFIRMATION)
+_OPEN = (REQUIRES_METHOD, REQUIRES_CONFIRMATION, REQUIRES_ACTION)
 
 
 class Declined(Exception):
@@ -52,8 +57,9 @@ class Declined(Exception):
 
 
 def create(change: Change, request: CreateIntent, how: How) -> Intent:
-    """A new intent; confirmed at once when asked. Raises Declined."""
+    """A new intent; confirmed at once when asked. Raises Declined, Refusal."""
     seq = len(change.ledger.intents) + 1
+    token = _method(change, request.token, request.echoed.get("customer"))
     intent = Intent(
         id=change.name("pi", seq),
         seq=seq,
@@ -61,37 +67,40 @@ def create(change: Change, request: CreateIntent, how: How) -> Intent:
         amount=request.amount,
         currency=request.currency,
         capture_method=request.capture_method,
-        status=REQUIRES_CONFIRMATION if request.token else REQUIRES_METHOD,
-        token=request.token,
+        status=REQUIRES_CONFIRMATION if token else REQUIRES_METHOD,
+        token=token,
         metadata=request.metadata,
         echoed=request.echoed,
     )
     change.keep(intent)
-    change.event("payment_intent.created", intent, request.token)
-    return _charge(change, intent, how) if request.confirm else intent
+    change.event("payment_intent.created", intent, token)
+    return _pay(change, intent, how, request.presence) if request.confirm else intent
 
 
 def update(change: Change, request: UpdateIntent) -> Intent:
-    """Metadata and descriptions at any time, money only before it is confirmed."""
+    """Metadata and descriptions at any time, money only before it is confirmed. Raises Refusal."""
     before = request.intent
     money = (request.amount, request.currency, request.capture_method, request.token)
-    if any(item is not None for item in money) and before.status not in _OPEN:
+    changes_money = any(item is not None for item in money)
+    if changes_money and before.status not in _OPEN:
         message = (
             "This PaymentIntent's amount, currency, capture_method and payment_method could not be updated "
             f"because it has a status of {before.status}."
         )
         raise unexpected_state(message, shapes.intent(before))
-    status = REQUIRES_CONFIRMATION if request.token and before.status in _OPEN else before.status
+    token = _method(change, request.token, request.echoed.get("customer"))
     after = replace(
         before,
         amount=before.amount if request.amount is None else request.amount,
         currency=request.currency or before.currency,
         capture_method=request.capture_method or before.capture_method,
-        token=request.token or before.token,
-        status=status,
+        token=token or before.token,
         metadata=request.metadata,
         echoed=request.echoed,
     )
+    if changes_money:
+        # Also from requires_action: what the customer was asked to agree to is another payment now.
+        after = replace(after, status=REQUIRES_CONFIRMATION if after.token else REQUIRES_METHOD)
     change.keep(after)
     return after
 
@@ -106,7 +115,7 @@ def confirm(change: Change, request: ConfirmIntent, how: How) -> Intent:
             else f"it has a status of {before.status}"
         )
         raise unexpected_state(f"You cannot confirm this PaymentIntent because {why}.", shapes.intent(before))
-    token = request.token or before.token
+    token = _method(change, request.token, request.echoed.get("customer")) or before.token
     if token is None:
         message = (
             "You cannot confirm this PaymentIntent because it's missing a payment method. You can either "
@@ -114,12 +123,17 @@ def confirm(change: Change, request: ConfirmIntent, how: How) -> Intent:
             "directly with a payment method."
         )
         raise unexpected_state(message, shapes.intent(before))
-    intent = replace(before, token=token, capture_method=request.capture_method or before.capture_method)
-    return _charge(change, intent, how)
+    intent = replace(
+        before,
+        token=token,
+        capture_method=request.capture_method or before.capture_method,
+        echoed=request.echoed,
+    )
+    return _pay(change, intent, how, request.presence)
 
 
 def capture(change: Change, request: CaptureIntent) -> Intent:
-    """Take a held amount, or a part of it: the rest is released."""
+    """Take a held amount, or a part of it: the rest is released, or stays held when this is not the end."""
     before = request.intent
     if before.status != REQUIRES_CAPTURE:
         message = (
@@ -135,102 +149,67 @@ def capture(change: Change, request: CaptureIntent) -> Intent:
         )
         raise not_possible(message, "amount_too_large", "amount_to_capture")
     assert before.charge is not None
-    charge = replace(change.charge_of(before.charge), captured=amount, is_captured=True)
-    after = replace(before, status=SUCCEEDED, received=amount, capturable=0, metadata=request.metadata)
-    change.effect("capture", charge, amount)
-    if amount < before.capturable:
-        change.effect("release", charge, before.capturable - amount)
+    charge, rest = change.charge_of(before.charge), before.capturable - amount
+    final = request.final or rest == 0
+    charge = replace(charge, captured=charge.captured + amount, is_captured=final)
+    after = replace(before, received=before.received + amount, capturable=rest, metadata=request.metadata)
+    if amount:
+        change.effect("capture", charge, amount)
+    if final:
+        after = replace(after, status=SUCCEEDED, capturable=0)
+    if final and rest:
+        change.effect("release", charge, rest)
     change.keep(charge)
     change.keep(after)
-    change.event("charge.captured", charge, charge.token)
-    change.event("payment_intent.succeeded", after, charge.token)
+    change.event("charge.captured" if final else "charge.updated", charge, charge.token)
+    told = "payment_intent.succeeded" if final else "payment_intent.amount_capturable_updated"
+    change.event(told, after, charge.token)
+    if amount and not before.received:
+        _expect_dispute(change, charge)
     return after
 
 
 def cancel(change: Change, request: CancelIntent) -> Intent:
-    """End an intent that has not succeeded; a held amount is released."""
+    """End an intent that has not succeeded; a held amount is released. Raises Refusal."""
     before = request.intent
-    if before.status in (SUCCEEDED, CANCELED):
+    if before.status in (SUCCEEDED, CANCELED, PROCESSING):
         message = (
             f"You cannot cancel this PaymentIntent because it has a status of {before.status}. Only a "
-            f"PaymentIntent with one of the following statuses may be canceled: {REQUIRES_METHOD}, {REQUIRES_CAPTURE}, "
-            f"{REQUIRES_CONFIRMATION}, requires_action, processing."
+            f"PaymentIntent with one of the following statuses may be canceled: {REQUIRES_METHOD}, "
+            f"{REQUIRES_CAPTURE}, {REQUIRES_CONFIRMATION}, {REQUIRES_ACTION}."
         )
         raise unexpected_state(message, shapes.intent(before))
     token = before.token
     if before.status == REQUIRES_CAPTURE:
         assert before.charge is not None
-        charge = replace(change.charge_of(before.charge), is_released=True)
+        charge = close_hold(change.charge_of(before.charge))
         token = charge.token
         change.effect("release", charge, before.capturable)
         change.keep(charge)
-        change.event("charge.refunded", charge, charge.token)
+    return end(change, before, request.reason, token)
+
+
+def close_hold(charge: Charge) -> Charge:
+    """How a charge is once its hold is gone: captured only if a part of it was."""
+    return replace(charge, is_released=True, is_captured=charge.captured > 0)
+
+
+def end(change: Change, before: Intent, reason: str | None, token: str | None) -> Intent:
+    """The intent is canceled."""
     after = replace(
-        before, status=CANCELED, capturable=0, canceled_at=change.created, cancellation_reason=request.reason
+        before, status=CANCELED, capturable=0, canceled_at=change.created, cancellation_reason=reason
     )
     change.keep(after)
     change.event("payment_intent.canceled", after, token)
     return after
 
 
-def refund(change: Change, request: CreateRefund) -> Refund:
-    """Give back all or a part of what a charge took."""
-    before = change.charge_of(request.charge) if request.charge else None
-    if before is None or not before.is_captured:
-        message = f"This PaymentIntent ({request.intent_id}) does not have a successful charge to refund."
-        raise not_possible(message, "payment_intent_unexpected_state")
-    left = before.captured - before.refunded
-    if left == 0:
-        raise not_possible(f"Charge {before.id} has already been refunded.", "charge_already_refunded")
-    amount = left if request.amount is None else request.amount
-    if amount > left:
-        message = f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})."
-        raise not_possible(message, "amount_too_large", "amount")
-    seq = len(change.ledger.refunds) + 1
-    result = Refund(
-        id=change.name("re", seq),
-        seq=seq,
-        created=change.created,
-        intent=before.intent,
-        charge=before.id,
-        amount=amount,
-        currency=before.currency,
-        status="succeeded",
-        reason=request.reason,
-        metadata=request.metadata,
-    )
-    charge = replace(before, refunded=before.refunded + amount)
-    change.effect("refund", charge, amount)
-    change.keep(charge)
-    change.keep(result)
-    change.event("charge.refunded", charge, charge.token)
-    change.event("refund.created", result, charge.token)
-    return result
-
-
-def _charge(change: Change, intent: Intent, how: How) -> Intent:
-    """Put the intent's amount on its token: approved, held or declined."""
-    assert intent.token is not None
-    decline = tokens.DECLINES.get(intent.token) or (tokens.GENERIC if how.word == DECLINED else None)
-    seq = len(change.ledger.charges) + 1
-    charge = Charge(
-        id=change.name("ch", seq),
-        seq=seq,
-        created=change.created,
-        intent=intent.id,
-        token=intent.token,
-        amount=intent.amount,
-        currency=intent.currency,
-        metadata=intent.metadata,
-        echoed=intent.echoed,
-    )
-    if decline is not None:
-        raise _declined(change, intent, charge, decline)
+def approve(change: Change, intent: Intent, charge: Charge, how: How = AS_USUAL) -> Intent:
+    """The bank agrees: the amount is held, and captured at once unless the merchant wants to."""
+    charge = replace(charge, is_pending=False)
     change.effect("auth", charge, charge.amount)
     if intent.capture_method == "manual":
-        after = replace(
-            intent, status=REQUIRES_CAPTURE, charge=charge.id, capturable=intent.amount, failure=None
-        )
+        charge, after = _hold(change, intent, charge)
         told = "payment_intent.amount_capturable_updated"
     else:
         taken = how.taken_of(charge.amount, charge.currency)
@@ -244,13 +223,40 @@ def _charge(change: Change, intent: Intent, how: How) -> Intent:
     change.keep(after)
     change.event("charge.succeeded", charge, charge.token)
     change.event(told, after, charge.token)
+    if charge.how == tokens.LATE_DECLINE:
+        change.later(later.LATE_DECLINE, charge.id, intent.id, _s(charge, change.terms.late_decline_s))
+    if charge.is_captured:
+        _expect_dispute(change, charge)
+    _save_card(change, intent)
     return after
 
 
-def _declined(change: Change, intent: Intent, charge: Charge, decline: tokens.Decline) -> Declined:
+def _save_card(change: Change, intent: Intent) -> None:
+    """With `setup_future_usage` a card that was approved belongs to the customer from then on."""
+    customer = intent.echoed.get("customer")
+    if intent.token is None or customer is None or not intent.echoed.get("setup_future_usage"):
+        return
+    method = change.method_of(intent.token)
+    if method is not None and method.customer is None:
+        methods.attach(change, intent.token, customer)
+
+
+def _hold(change: Change, intent: Intent, charge: Charge) -> tuple[Charge, Intent]:
+    """Held until somebody captures it, at most for the life of an authorisation."""
+    life_s = change.terms.auth_life_s
+    if charge.how == tokens.EXPIRES:
+        life_s = _s(charge, life_s)
+    charge = replace(charge, capture_before=change.created + int(life_s))
+    change.later(later.EXPIRE, charge.id, intent.id, life_s)
+    return charge, replace(
+        intent, status=REQUIRES_CAPTURE, charge=charge.id, capturable=intent.amount, failure=None
+    )
+
+
+def decline(change: Change, intent: Intent, charge: Charge, why: tokens.Decline) -> Declined:
     """The intent goes back and asks for another method; a failed charge remains."""
-    failure = Failure(decline.code, decline.decline_code, decline.message, charge.token)
-    charge = replace(charge, failure=failure)
+    failure = Failure(why.code, why.decline_code, why.message, charge.token, why.type, charge.card)
+    charge = replace(charge, failure=failure, is_pending=False)
     after = replace(intent, status=REQUIRES_METHOD, token=None, charge=charge.id, failure=failure)
     change.effect("decline", charge, charge.amount)
     change.keep(charge)
@@ -258,3 +264,119 @@ def _declined(change: Change, intent: Intent, charge: Charge, decline: tokens.De
     change.event("charge.failed", charge, charge.token)
     change.event("payment_intent.payment_failed", after, charge.token)
     return Declined(after, failure)
+
+
+def new_charge(change: Change, intent: Intent, how: How, is_authenticated: bool = False) -> Charge:
+    """The intent's amount on its token, not decided yet."""
+    assert intent.token is not None
+    seq = len(change.ledger.charges) + 1
+    return Charge(
+        id=change.name("ch", seq),
+        seq=seq,
+        created=change.created,
+        intent=intent.id,
+        token=intent.token,
+        amount=intent.amount,
+        currency=intent.currency,
+        metadata=intent.metadata,
+        echoed=intent.echoed,
+        card=change.name_of_card(intent.token),
+        how=how.word,
+        after_s=how.after_s,
+        is_authenticated=is_authenticated,
+    )
+
+
+def _pay(change: Change, intent: Intent, how: How, presence: Presence) -> Intent:
+    """Put the intent's amount on its token: approved, held, declined, or to be decided later."""
+    assert intent.token is not None
+    card = change.card_of(intent.token)
+    if how.word is None:
+        how = How(card.how)
+    refusal = None if how.word == tokens.CHALLENGE else card.decline
+    if refusal is None and how.word == DECLINED:
+        refusal = tokens.GENERIC
+    if how.word == tokens.CHALLENGE and not presence.may_act:
+        refusal = tokens.AUTHENTICATION_REQUIRED
+    if refusal is not None:
+        raise decline(change, intent, new_charge(change, intent, AS_USUAL), refusal)
+    if how.word == tokens.CHALLENGE:
+        return _ask(change, intent, presence)
+    charge = new_charge(change, intent, how)
+    if how.word in (tokens.ASYNC, tokens.ASYNC_FAIL):
+        return _begin(change, intent, charge)
+    return approve(change, intent, charge, how)
+
+
+def _ask(change: Change, intent: Intent, presence: Presence) -> Intent:
+    """The customer's bank wants to see the customer; nothing is charged yet."""
+    after = replace(
+        intent,
+        status=REQUIRES_ACTION,
+        challenge=f"{change.base_url}/challenge/{intent.id}",
+        challenged=None,
+        return_url=presence.return_url,
+        failure=None,
+    )
+    change.keep(after)
+    change.event("payment_intent.requires_action", after, after.token)
+    return after
+
+
+def _begin(change: Change, intent: Intent, charge: Charge) -> Intent:
+    """A method whose bank answers later."""
+    charge = replace(charge, is_pending=True)
+    after = replace(intent, status=PROCESSING, charge=charge.id, failure=None)
+    change.effect(pending_kind(intent), charge, charge.amount, status="pending")
+    change.keep(charge)
+    change.keep(after)
+    change.event("charge.pending", charge, charge.token)
+    change.event("payment_intent.processing", after, charge.token)
+    what = later.FAIL if charge.how == tokens.ASYNC_FAIL else later.SETTLE
+    change.later(what, charge.id, intent.id, _s(charge, change.terms.async_s))
+    return after
+
+
+def pending_kind(intent: Intent) -> Literal["auth", "capture"]:
+    """What an asynchronous charge will have done when it succeeds."""
+    return "auth" if intent.capture_method == "manual" else "capture"
+
+
+def _s(charge: Charge, usual_s: float) -> float:
+    """How long what comes later takes: as the behaviour says that was drawn for this charge, or as usual."""
+    return usual_s if charge.after_s is None else charge.after_s
+
+
+def _expect_dispute(change: Change, charge: Charge) -> None:
+    """A card that charges back does so once it was captured the first time."""
+    if charge.how == tokens.DISPUTED:
+        change.later(later.DISPUTE, charge.id, charge.intent, _s(charge, change.terms.dispute_s))
+
+
+def _method(change: Change, token: str | None, customer: object) -> str | None:
+    """The payment method of a request; Stripe's names for test cards become one of their own.
+
+    Raises Refusal for one that was detached, or that belongs to a customer who is not named.
+    """
+    if token is None:
+        return None
+    if token in tokens.ALIASES:
+        made = methods.made(change, token)
+        change.keep(made)
+        return made.id
+    method = change.method_of(token)
+    if method is None:
+        return token
+    if method.detached:
+        raise executed(used_token())
+    belongs = method.customer if tokens.harness_number(token) is None else None
+    if belongs is not None and customer is None:
+        message = (
+            "The payment method you provided is attached to a customer so for security purposes you must "
+            "provide the customer in the request."
+        )
+        raise not_possible(message, None, "payment_method")
+    if belongs is not None and belongs != customer:
+        message = f"The payment method you provided ({token}) does not belong to the customer {customer}."
+        raise not_possible(message, None, "payment_method")
+    return token

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 INVALID = "invalid_request_error"
 
@@ -139,6 +139,11 @@ def used_token() -> Refusal:
         "may not be used again. To use a PaymentMethod multiple times, you must attach it to a Customer first."
     )
     return Refusal(400, INVALID, message, param="payment_method", stopped_by="single_use")
+
+
+def executed(refusal: Refusal) -> Refusal:
+    """The same refusal as the result of an execution: its key keeps it."""
+    return replace(refusal, stopped_by=None)
 
 
 def rate_limited() -> Refusal:

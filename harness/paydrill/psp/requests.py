@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from paydrill.psp import money, tokens
+from paydrill.psp import money, shapes, tokens
+from paydrill.psp.change import Change
 from paydrill.psp.form import Fields, Form
 from paydrill.psp.ledger import Ledger
 from paydrill.psp.refusals import bad_parameter, missing
-from paydrill.psp.state import Intent
+from paydrill.psp.shapes import Wire
+from paydrill.psp.state import Intent, Refund, State
 
 CAPTURE_METHODS = ("automatic", "automatic_async", "manual")
 CANCEL_REASONS = ("abandoned", "duplicate", "fraudulent", "requested_by_customer")
@@ -27,7 +30,17 @@ _ECHOED = (
     "transfer_group",
 )
 _COMMON = {*_ECHOED, "amount", "currency", "metadata", "payment_method", "payment_method_types", "expand"}
-_ON_CONFIRM = {"off_session", "return_url", "error_on_requires_action", "use_stripe_sdk"}
+_ON_CONFIRM = {
+    "off_session",
+    "return_url",
+    "error_on_requires_action",
+    "use_stripe_sdk",
+    "payment_method_options",
+}
+_CARD_OPTIONS = {
+    "request_multicapture": ("if_available", "never"),
+    "request_three_d_secure": ("any", "automatic", "challenge"),
+}
 CREATE_FIELDS = {
     *_COMMON,
     *_ON_CONFIRM,
@@ -36,7 +49,7 @@ CREATE_FIELDS = {
     "confirmation_method",
     "automatic_payment_methods",
 }
-UPDATE_FIELDS = {*_COMMON, "capture_method"}
+UPDATE_FIELDS = {*_COMMON, "capture_method", "payment_method_options"}
 CONFIRM_FIELDS = {
     *_ON_CONFIRM,
     "payment_method",
@@ -56,6 +69,21 @@ CAPTURE_FIELDS = {
 }
 CANCEL_FIELDS = {"cancellation_reason", "expand"}
 REFUND_FIELDS = {"payment_intent", "charge", "amount", "reason", "metadata", "expand"}
+UPDATE_REFUND_FIELDS = {"metadata", "expand"}
+CANCEL_REFUND_FIELDS = {"expand"}
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Whether the customer is there to do a challenge, and where they go after it."""
+
+    off_session: bool = False
+    refuse_action: bool = False
+    return_url: str | None = None
+
+    @property
+    def may_act(self) -> bool:
+        return not (self.off_session or self.refuse_action)
 
 
 @dataclass(frozen=True)
@@ -68,6 +96,7 @@ class CreateIntent:
     metadata: Mapping[str, str]
     echoed: Mapping[str, Any]
     expand: tuple[str, ...]
+    presence: Presence
 
 
 @dataclass(frozen=True)
@@ -89,15 +118,18 @@ class ConfirmIntent:
     intent: Intent
     token: str | None
     capture_method: str | None
+    echoed: Mapping[str, Any]
     expand: tuple[str, ...]
+    presence: Presence
 
 
 @dataclass(frozen=True)
 class CaptureIntent:
-    """`amount` None captures all."""
+    """`amount` None captures all; not `final`: the rest stays held."""
 
     intent: Intent
     amount: int | None
+    final: bool
     metadata: Mapping[str, str]
     expand: tuple[str, ...]
 
@@ -121,19 +153,72 @@ class CreateRefund:
     expand: tuple[str, ...]
 
 
-Post: TypeAlias = CreateIntent | UpdateIntent | ConfirmIntent | CaptureIntent | CancelIntent | CreateRefund
+@dataclass(frozen=True)
+class DoChallenge:
+    """The customer does what the bank asks for, or refuses to."""
+
+    intent: Intent
+    approves: bool
+    expand: tuple[str, ...] = ()
 
 
-def create_intent(form: Form) -> CreateIntent:
+@dataclass(frozen=True)
+class UpdateRefund:
+    refund: Refund
+    metadata: Mapping[str, str]
+    expand: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CancelRefund:
+    refund: Refund
+    expand: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Side(ABC):
+    """A call that moves no money by itself; it knows how it is carried out."""
+
+    expand: tuple[str, ...]
+
+    @property
+    def about(self) -> tuple[str | None, str | None]:
+        """The intent and the token that it is about."""
+        return None, None
+
+    @abstractmethod
+    def run(self, change: Change) -> State:
+        """Put all that it does into a Change. Raises Refusal."""
+
+    def wire(self, state: State) -> Wire:
+        """The answer."""
+        return shapes.wire_of(state)
+
+
+Post: TypeAlias = (
+    CreateIntent
+    | UpdateIntent
+    | ConfirmIntent
+    | CaptureIntent
+    | CancelIntent
+    | CreateRefund
+    | UpdateRefund
+    | CancelRefund
+    | DoChallenge
+    | Side
+)
+
+
+def create_intent(ledger: Ledger, form: Form) -> CreateIntent:
     fields = Fields(form, CREATE_FIELDS)
     if not fields.given("amount"):
         fields.required("amount")
     currency = money.currency_of(fields.required("currency"))
     amount = _charge_amount(fields, currency)
     assert amount is not None
-    confirm, token = fields.flag("confirm"), _token(fields)
+    confirm, token = fields.flag("confirm"), known_method(ledger, fields)
     fields.choice("confirmation_method", ("automatic", "manual"))
-    _check_flags(fields)
+    presence = _presence(fields)
     if confirm and token is None:
         message = "You cannot confirm this PaymentIntent because it's missing a payment method."
         raise bad_parameter(message, "payment_method", "parameter_missing")
@@ -144,12 +229,13 @@ def create_intent(form: Form) -> CreateIntent:
         token,
         confirm,
         fields.metadata({}),
-        _echoed(fields, {}),
+        _echoed(ledger, fields, {}),
         fields.names("expand"),
+        presence,
     )
 
 
-def update_intent(intent: Intent, form: Form) -> UpdateIntent:
+def update_intent(ledger: Ledger, intent: Intent, form: Form) -> UpdateIntent:
     fields = Fields(form, UPDATE_FIELDS)
     given = fields.text("currency")
     currency = money.currency_of(given) if given else None
@@ -158,28 +244,34 @@ def update_intent(intent: Intent, form: Form) -> UpdateIntent:
         _charge_amount(fields, currency or intent.currency),
         currency,
         fields.choice("capture_method", CAPTURE_METHODS),
-        _token(fields),
+        known_method(ledger, fields),
         fields.metadata(intent.metadata),
-        _echoed(fields, intent.echoed),
+        _echoed(ledger, fields, intent.echoed),
         fields.names("expand"),
     )
 
 
-def confirm_intent(intent: Intent, form: Form) -> ConfirmIntent:
+def confirm_intent(ledger: Ledger, intent: Intent, form: Form) -> ConfirmIntent:
     fields = Fields(form, CONFIRM_FIELDS)
-    _check_flags(fields)
     return ConfirmIntent(
-        intent, _token(fields), fields.choice("capture_method", CAPTURE_METHODS), fields.names("expand")
+        intent,
+        known_method(ledger, fields),
+        fields.choice("capture_method", CAPTURE_METHODS),
+        _echoed(ledger, fields, intent.echoed),
+        fields.names("expand"),
+        _presence(fields),
     )
 
 
 def capture_intent(intent: Intent, form: Form) -> CaptureIntent:
     fields = Fields(form, CAPTURE_FIELDS)
     amount = fields.whole("amount_to_capture")
-    if amount is not None:
+    final = not fields.given("final_capture") or fields.flag("final_capture")
+    # Nothing more, and the rest is released: how a hold that was captured in part is ended.
+    ends = amount == 0 and final and intent.received > 0
+    if amount is not None and not ends:
         money.check_part(amount, intent.currency, "amount_to_capture")
-    fields.flag("final_capture")
-    return CaptureIntent(intent, amount, fields.metadata(intent.metadata), fields.names("expand"))
+    return CaptureIntent(intent, amount, final, fields.metadata(intent.metadata), fields.names("expand"))
 
 
 def cancel_intent(intent: Intent, form: Form) -> CancelIntent:
@@ -201,6 +293,15 @@ def create_refund(ledger: Ledger, form: Form) -> CreateRefund:
         fields.metadata({}),
         fields.names("expand"),
     )
+
+
+def update_refund(refund: Refund, form: Form) -> UpdateRefund:
+    fields = Fields(form, UPDATE_REFUND_FIELDS)
+    return UpdateRefund(refund, fields.metadata(refund.metadata), fields.names("expand"))
+
+
+def cancel_refund(refund: Refund, form: Form) -> CancelRefund:
+    return CancelRefund(refund, Fields(form, CANCEL_REFUND_FIELDS).names("expand"))
 
 
 def _refunded(ledger: Ledger, fields: Fields) -> Intent:
@@ -228,25 +329,58 @@ def _charge_amount(fields: Fields, currency: str) -> int | None:
     return amount
 
 
-def _token(fields: Fields) -> str | None:
+def known_method(ledger: Ledger, fields: Fields) -> str | None:
+    """The `payment_method` of a form. Raises Refusal for one that nobody knows."""
     token = fields.text("payment_method")
-    if token is not None and not tokens.known(token):
+    if token is not None and not tokens.known(token) and ledger.methods.get(token) is None:
         raise missing("PaymentMethod", token, "payment_method")
     return token
 
 
-def _check_flags(fields: Fields) -> None:
-    for name in ("error_on_requires_action", "use_stripe_sdk"):
-        fields.flag(name)
+def _presence(fields: Fields) -> Presence:
+    fields.flag("use_stripe_sdk")
+    # A boolean, or how the customer agreed to be charged without being there (one_off, recurring).
+    off_session = fields.text("off_session")
+    return Presence(
+        off_session not in (None, "false"), fields.flag("error_on_requires_action"), fields.text("return_url")
+    )
 
 
-def _echoed(fields: Fields, before: Mapping[str, Any]) -> Mapping[str, Any]:
+def _echoed(ledger: Ledger, fields: Fields, before: Mapping[str, Any]) -> Mapping[str, Any]:
     """Fields that the simulator keeps and gives back without looking at them."""
     after = dict(before)
     for name in _ECHOED:
         if fields.given(name):
             after[name] = fields.tree(name)
+    customer = fields.text("customer")
+    if customer is not None and ledger.customer(customer) is None:
+        raise missing("customer", customer, "customer")
     kinds = fields.names("payment_method_types")
     if kinds:
         after["payment_method_types"] = list(kinds)
+    options = _card_options(fields)
+    if options is not None:
+        after["payment_method_options"] = options
+    automatic = fields.tree("automatic_payment_methods")
+    if isinstance(automatic, dict):
+        wanted = Fields(automatic, ("enabled", "allow_redirects"))
+        redirects = wanted.choice("allow_redirects", ("always", "never")) or "always"
+        after["automatic_payment_methods"] = (
+            {"enabled": True, "allow_redirects": redirects} if wanted.flag("enabled") else None
+        )
     return {name: value for name, value in after.items() if value is not None}
+
+
+def _card_options(fields: Fields) -> Mapping[str, Any] | None:
+    """Of `payment_method_options` the card's that change nothing here; None when none are given."""
+    given = fields.tree("payment_method_options")
+    if given is None:
+        return None
+    if not isinstance(given, dict):
+        raise bad_parameter("Invalid object: payment_method_options", "payment_method_options")
+    card = Fields(given, ("card",)).tree("card") or {}
+    if not isinstance(card, dict):
+        raise bad_parameter("Invalid object: payment_method_options[card]", "payment_method_options")
+    options = Fields(card, _CARD_OPTIONS)
+    chosen = {name: options.choice(name, values) for name, values in _CARD_OPTIONS.items()}
+    return {"card": {name: value for name, value in chosen.items() if value is not None}}

@@ -2,54 +2,92 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-COLLECTIONS = ("payment_intents", "refunds", "charges", "events")
-_ACTIONS = ("confirm", "capture", "cancel")
+COLLECTIONS = (
+    "payment_intents",
+    "refunds",
+    "charges",
+    "events",
+    "disputes",
+    "customers",
+    "payment_methods",
+    "webhook_endpoints",
+)
+SEARCHED = ("payment_intents", "charges")
+_ID = r"[^/]+"
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`template` is what the journal calls it; `action` is None for reads."""
+    """`template` is what the journal calls it; `action` is None for reads. `wanted` is the id in the path."""
 
     template: str
     collection: str
     wanted: str | None = None
     action: str | None = None
+    searches: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One line of the table below: `:id` in the template is the id."""
+
+    method: str
+    path: str
+    collection: str
+    action: str | None = None
+    searches: bool = False
+    name: str | None = None
+
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(re.escape(self.path).replace(":id", f"({_ID})"))
+
+    def route(self, wanted: str | None) -> Route:
+        return Route(
+            self.name or f"{self.method} {self.path}", self.collection, wanted, self.action, self.searches
+        )
+
+
+CALLS = (
+    *(_Call("GET", f"/v1/{name}/search", name, searches=True) for name in SEARCHED),
+    *(_Call("GET", f"/v1/{name}", name) for name in COLLECTIONS),
+    *(_Call("GET", f"/v1/{name}/:id", name) for name in COLLECTIONS),
+    _Call("GET", "/v1/balance", "balance"),
+    _Call("GET", "/v1/settlements/:id", "settlements"),
+    _Call("POST", "/v1/payment_intents", "payment_intents", "create"),
+    _Call("POST", "/v1/payment_intents/:id", "payment_intents", "update"),
+    _Call("POST", "/v1/payment_intents/:id/confirm", "payment_intents", "confirm"),
+    _Call("POST", "/v1/payment_intents/:id/capture", "payment_intents", "capture"),
+    _Call("POST", "/v1/payment_intents/:id/cancel", "payment_intents", "cancel"),
+    _Call("POST", "/v1/refunds", "refunds", "refund"),
+    _Call("POST", "/v1/refunds/:id", "refunds", "update_refund"),
+    _Call("POST", "/v1/refunds/:id/cancel", "refunds", "cancel_refund"),
+    _Call("POST", "/v1/disputes/:id/close", "disputes", "close_dispute"),
+    _Call("POST", "/v1/customers", "customers", "create_customer"),
+    _Call("POST", "/v1/customers/:id", "customers", "update_customer"),
+    _Call("POST", "/v1/payment_methods", "payment_methods", "create_method"),
+    _Call("POST", "/v1/payment_methods/:id/attach", "payment_methods", "attach"),
+    _Call("POST", "/v1/payment_methods/:id/detach", "payment_methods", "detach"),
+    _Call("POST", "/v1/webhook_endpoints", "webhook_endpoints", "create_endpoint"),
+    _Call("POST", "/v1/webhook_endpoints/:id", "webhook_endpoints", "update_endpoint"),
+    _Call("DELETE", "/v1/webhook_endpoints/:id", "webhook_endpoints", "delete_endpoint"),
+    _Call("POST", "/challenge/:id", "payment_intents", "challenge", name="challenge"),
+)
+"""All of them; of two that fit, the first one is meant."""
+
+_PLAIN = {(call.method, call.path): call for call in CALLS if ":id" not in call.path}
+_BY_ID = [(call, call.pattern()) for call in CALLS if ":id" in call.path]
 
 
 def match(method: str, path: str) -> Route | None:
     """The route of a request, or None where Stripe (or this simulator) has no such call."""
-    parts = path.split("/")
-    if len(parts) < 3 or parts[:2] != ["", "v1"] or parts[2] not in COLLECTIONS or not all(parts[2:]):
-        return None
-    collection, rest = parts[2], parts[3:]
-    if method == "GET":
-        return _read(collection, rest)
-    if method == "POST":
-        return _write(collection, rest)
+    plain = _PLAIN.get((method, path))
+    if plain is not None:
+        return plain.route(None)
+    for call, pattern in _BY_ID:
+        found = pattern.fullmatch(path) if call.method == method else None
+        if found is not None:
+            return call.route(found[1])
     return None
-
-
-def _read(collection: str, rest: list[str]) -> Route | None:
-    match rest:
-        case []:
-            return Route(f"GET /v1/{collection}", collection)
-        case [wanted] if wanted != "search":
-            return Route(f"GET /v1/{collection}/:id", collection, wanted)
-        case _:
-            return None
-
-
-def _write(collection: str, rest: list[str]) -> Route | None:
-    match collection, rest:
-        case "payment_intents", []:
-            return Route("POST /v1/payment_intents", collection, action="create")
-        case "payment_intents", [wanted]:
-            return Route("POST /v1/payment_intents/:id", collection, wanted, "update")
-        case "payment_intents", [wanted, action] if action in _ACTIONS:
-            return Route(f"POST /v1/payment_intents/:id/{action}", collection, wanted, action)
-        case "refunds", []:
-            return Route("POST /v1/refunds", collection, action="refund")
-        case _:
-            return None

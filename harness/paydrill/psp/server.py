@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from paydrill.psp import shapes
+from paydrill.psp import challenge, shapes
 from paydrill.psp.calls import Answer, Call
 from paydrill.psp.desk import Desk
 from paydrill.psp.refusals import Refusal, bad_parameter, no_key, wrong_key
@@ -64,21 +64,23 @@ class Api:
         return response
 
     async def _read(self, request: web.BaseRequest, t_recv: int) -> Call:
-        refused, text = self._refusal(request), request.rel_url.raw_query_string
+        customers = request.path.startswith(challenge.PREFIX)
+        refused, text = None if customers else self._refusal(request), request.rel_url.raw_query_string
         if request.method == "POST":
             body = await request.content.read(_MAX_BODY + 1)
             while not request.content.at_eof() and len(body) <= _MAX_BODY:
                 body += await request.content.read(_MAX_BODY + 1 - len(body))
-            text, broken = _form_text(body, request.content_type)
+            text, broken = challenge.form_text(body) if customers else _form_text(body, request.content_type)
             refused = refused or broken
         return Call(
             method=request.method,
             path=request.path,
             text=text,
-            idem_key=request.headers.get("Idempotency-Key") or None if request.method == "POST" else None,
+            idem_key=_key(request) if request.method == "POST" and not customers else None,
             t_recv=t_recv,
             gone=lambda: _gone(request),
             refused=refused,
+            base_url=f"http://{request.host}",
         )
 
     def _refusal(self, request: web.BaseRequest) -> Refusal | None:
@@ -88,6 +90,10 @@ class Api:
         if not hmac.compare_digest(given.encode(), self._api_key.encode()):
             return wrong_key(given)
         return None
+
+
+def _key(request: web.BaseRequest) -> str | None:
+    return request.headers.get("Idempotency-Key") or None
 
 
 def _form_text(body: bytes, content_type: str) -> tuple[str, Refusal | None]:
@@ -119,7 +125,7 @@ def _api_key(header: str) -> str:
 
 def _response(call: Call, answer: Answer) -> web.Response:
     headers = {
-        "Content-Type": "application/json",
+        "Content-Type": answer.content_type,
         "Request-Id": shapes.request_id(answer.req),
         "Stripe-Version": shapes.API_VERSION,
     }

@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from paydrill.psp.state import Charge, Event, Failure, Intent, Refund, State
+from paydrill.psp import tokens
+from paydrill.psp.cards import harness_method
+from paydrill.psp.state import (
+    PROCESSING,
+    REQUIRES_ACTION,
+    Charge,
+    Customer,
+    Dispute,
+    Endpoint,
+    Event,
+    Failure,
+    Intent,
+    Method,
+    Refund,
+    State,
+)
 
 Wire: TypeAlias = dict[str, Any]
 
@@ -46,8 +61,49 @@ _CHARGE_NULLS = (
     "transfer_data",
     "transfer_group",
 )
+_EVIDENCE = (
+    "access_activity_log",
+    "billing_address",
+    "cancellation_policy",
+    "cancellation_policy_disclosure",
+    "cancellation_rebuttal",
+    "customer_communication",
+    "customer_email_address",
+    "customer_name",
+    "customer_purchase_ip",
+    "customer_signature",
+    "duplicate_charge_documentation",
+    "duplicate_charge_explanation",
+    "duplicate_charge_id",
+    "product_description",
+    "receipt",
+    "refund_policy",
+    "refund_policy_disclosure",
+    "refund_refusal_explanation",
+    "service_date",
+    "service_documentation",
+    "shipping_address",
+    "shipping_carrier",
+    "shipping_date",
+    "shipping_documentation",
+    "shipping_tracking_number",
+    "uncategorized_file",
+    "uncategorized_text",
+)
+_EVIDENCE_S = 7 * 24 * 3600
+_PLAIN = tokens.Card()
+_AUTHENTICATED: Wire = {
+    "authentication_flow": "challenge",
+    "electronic_commerce_indicator": "05",
+    "exemption_indicator": None,
+    "result": "authenticated",
+    "result_reason": None,
+    "transaction_id": None,
+    "version": "2.2.0",
+}
+_ADDRESS: Wire = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
 _BILLING: Wire = {
-    "address": dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state")),
+    "address": _ADDRESS,
     "email": None,
     "name": None,
     "phone": None,
@@ -84,7 +140,20 @@ def intent(state: Intent) -> Wire:
     wire.update(state.echoed)
     if state.failure is not None:
         wire["last_payment_error"] = card_error(state.failure, state.charge)
+    if state.status == REQUIRES_ACTION:
+        wire["next_action"] = {
+            "type": "redirect_to_url",
+            "redirect_to_url": {"url": state.challenge, "return_url": state.return_url},
+        }
+    if state.status == PROCESSING:
+        wire["processing"] = {"type": "card", "card": {}}
     return wire
+
+
+def charge_status(state: Charge) -> str:
+    if state.failure is not None:
+        return "failed"
+    return "pending" if state.is_pending else "succeeded"
 
 
 def charge(state: Charge) -> Wire:
@@ -101,21 +170,21 @@ def charge(state: Charge) -> Wire:
         "captured": state.is_captured,
         "created": state.created,
         "currency": state.currency,
-        "disputed": False,
+        "disputed": state.disputed > 0,
         "failure_code": failed.code if failed else None,
         "failure_message": failed.message if failed else None,
         "fraud_details": {},
         "livemode": False,
         "metadata": state.metadata,
-        "outcome": _outcome(failed),
-        "paid": failed is None,
+        "outcome": _outcome(state),
+        "paid": failed is None and not state.is_pending,
         "payment_intent": state.intent,
         "payment_method": state.token,
-        "payment_method_details": {"type": "card", "card": _card()},
+        "payment_method_details": {"type": "card", "card": _card_details(state)},
         "radar_options": {},
         "receipt_url": None,
-        "refunded": (state.is_captured and state.refunded >= state.captured) or state.is_released,
-        "status": "failed" if failed else "succeeded",
+        "refunded": state.is_captured and state.refunded >= state.captured,
+        "status": charge_status(state),
     }
     wire.update(dict.fromkeys(_CHARGE_NULLS))
     wire.update({name: value for name, value in state.echoed.items() if name in _CHARGE_NULLS})
@@ -123,7 +192,7 @@ def charge(state: Charge) -> Wire:
 
 
 def refund(state: Refund) -> Wire:
-    return {
+    wire: Wire = {
         "id": state.id,
         "object": "refund",
         "amount": state.amount,
@@ -140,6 +209,118 @@ def refund(state: Refund) -> Wire:
         "status": state.status,
         "transfer_reversal": None,
     }
+    if state.status == "pending":
+        wire["pending_reason"] = "processing"
+        wire["balance_transaction"] = None
+    if state.failure is not None:
+        wire["failure_reason"] = state.failure
+        wire["failure_balance_transaction"] = f"txn_f{state.id[3:]}"
+    return wire
+
+
+def dispute(state: Dispute) -> Wire:
+    """A chargeback of which no evidence was given."""
+    evidence: Wire = dict.fromkeys(_EVIDENCE)
+    evidence["enhanced_evidence"] = {}
+    return {
+        "id": state.id,
+        "object": "dispute",
+        "amount": state.amount,
+        "balance_transactions": [],
+        "charge": state.charge,
+        "created": state.created,
+        "currency": state.currency,
+        "enhanced_eligibility_types": [],
+        "evidence": evidence,
+        "evidence_details": {
+            "due_by": state.created + _EVIDENCE_S,
+            "enhanced_eligibility": {},
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
+        },
+        "is_charge_refundable": False,
+        "livemode": False,
+        "metadata": {},
+        "payment_intent": state.intent,
+        "payment_method_details": {
+            "type": "card",
+            "card": {
+                "brand": "visa",
+                "case_type": "chargeback",
+                "network": "visa",
+                "network_reason_code": "10.4",
+            },
+        },
+        "reason": state.reason,
+        "status": state.status,
+    }
+
+
+def customer(state: Customer) -> Wire:
+    wire: Wire = {
+        "id": state.id,
+        "object": "customer",
+        "address": None,
+        "balance": 0,
+        "created": state.created,
+        "currency": None,
+        "default_source": None,
+        "delinquent": False,
+        "description": None,
+        "discount": None,
+        "email": None,
+        "invoice_prefix": state.id[-8:].upper(),
+        "invoice_settings": {
+            "custom_fields": None,
+            "default_payment_method": None,
+            "footer": None,
+            "rendering_options": None,
+        },
+        "livemode": False,
+        "metadata": state.metadata,
+        "name": None,
+        "next_invoice_sequence": 1,
+        "phone": None,
+        "preferred_locales": [],
+        "shipping": None,
+        "tax_exempt": "none",
+        "test_clock": None,
+    }
+    wire.update(state.echoed)
+    if isinstance(state.echoed.get("address"), dict):
+        wire["address"] = {**_ADDRESS, **state.echoed["address"]}
+    return wire
+
+
+def endpoint(state: Endpoint) -> Wire:
+    if state.deleted:
+        return {"id": state.id, "object": "webhook_endpoint", "deleted": True}
+    return {
+        "id": state.id,
+        "object": "webhook_endpoint",
+        "api_version": None,
+        "application": None,
+        "created": state.created,
+        "description": state.description,
+        "enabled_events": list(state.events),
+        "livemode": False,
+        "metadata": state.metadata,
+        "status": "enabled" if state.enabled else "disabled",
+        "url": state.url,
+    }
+
+
+def balance(amounts: Mapping[str, int]) -> Wire:
+    """Everything is available at once; `amounts` by currency."""
+    available = [
+        {"amount": amount, "currency": currency, "source_types": {"card": amount}}
+        for currency, amount in sorted(amounts.items())
+    ]
+    nothing = [
+        {"amount": 0, "currency": currency, "source_types": {"card": 0}} for currency in sorted(amounts)
+    ]
+    return {"object": "balance", "available": available, "livemode": False, "pending": nothing}
 
 
 def event(state: Event, pending_webhooks: int) -> Wire:
@@ -151,7 +332,10 @@ def event(state: Event, pending_webhooks: int) -> Wire:
         "data": {"object": wire_of(state.state)},
         "livemode": False,
         "pending_webhooks": pending_webhooks,
-        "request": {"id": request_id(state.req), "idempotency_key": state.idem_key},
+        "request": {
+            "id": None if state.req is None else request_id(state.req),
+            "idempotency_key": state.idem_key,
+        },
         "type": state.type,
     }
 
@@ -164,6 +348,24 @@ def wire_of(state: State) -> Wire:
             return charge(state)
         case Refund():
             return refund(state)
+        case Dispute():
+            return dispute(state)
+        case Customer():
+            return customer(state)
+        case Method():
+            return method(state)
+        case Endpoint():
+            return endpoint(state)
+
+
+def search_page(path: str, items: Sequence[Wire], next_page: str | None) -> Wire:
+    return {
+        "object": "search_result",
+        "url": path,
+        "has_more": next_page is not None,
+        "next_page": next_page,
+        "data": list(items),
+    }
 
 
 def listing(path: str, items: Sequence[Wire], has_more: bool) -> Wire:
@@ -173,29 +375,40 @@ def listing(path: str, items: Sequence[Wire], has_more: bool) -> Wire:
 def card_error(failure: Failure, charge_id: str | None) -> Wire:
     """The inner object of a 402, and of `last_payment_error`."""
     wire: Wire = {
-        "type": "card_error",
+        "type": failure.type,
         "code": failure.code,
         "message": failure.message,
-        "charge": charge_id,
         "doc_url": f"https://stripe.com/docs/error-codes/{failure.code.replace('_', '-')}",
-        "payment_method": payment_method(failure.token),
+        "payment_method": method(_known(failure)),
     }
+    if charge_id is not None:
+        wire["charge"] = charge_id
     if failure.decline_code:
         wire["decline_code"] = failure.decline_code
     return wire
 
 
-def payment_method(token: str) -> Wire:
+def _known(failure: Failure) -> Method:
+    """What the error of a decline shows of the card."""
+    return harness_method(failure.token) or Method(failure.token, 0, 0, failure.card or failure.token)
+
+
+def method(state: Method) -> Wire:
+    billing = state.echoed.get("billing_details", {})
     return {
-        "id": token,
+        "id": state.id,
         "object": "payment_method",
         "allow_redisplay": "unspecified",
-        "billing_details": _BILLING,
-        "card": {**_card(), "wallet": None},
-        "created": 0,
-        "customer": None,
+        "billing_details": {
+            **_BILLING,
+            **billing,
+            "address": {**_ADDRESS, **(billing.get("address") or {})},
+        },
+        "card": {**_card(tokens.card(state.card) or _PLAIN), "wallet": None},
+        "created": state.created,
+        "customer": state.customer,
         "livemode": False,
-        "metadata": {},
+        "metadata": state.metadata,
         "type": "card",
     }
 
@@ -204,7 +417,10 @@ def request_id(req: int) -> str:
     return f"req_{req:014d}"
 
 
-def _outcome(failed: Failure | None) -> Mapping[str, Any]:
+def _outcome(state: Charge) -> Mapping[str, Any] | None:
+    failed = state.failure
+    if state.is_pending:
+        return None
     return {
         "network_status": "declined_by_network" if failed else "approved_by_network",
         "reason": (failed.decline_code or failed.code) if failed else None,
@@ -216,14 +432,25 @@ def _outcome(failed: Failure | None) -> Mapping[str, Any]:
     }
 
 
-def _card() -> Wire:
+def _card_details(state: Charge) -> Wire:
+    """Of a charge; what was shown to the bank and what the bank agreed to."""
+    details = {**_card(tokens.card(state.card or state.token) or _PLAIN), "three_d_secure": None}
+    if state.is_authenticated:
+        details["three_d_secure"] = _AUTHENTICATED
+    if state.capture_before is not None:
+        details["capture_before"] = state.capture_before
+        details["multicapture"] = {"status": "available"}
+    return details
+
+
+def _card(card: tokens.Card) -> Wire:
     return {
-        "brand": "visa",
+        "brand": card.brand,
         "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
         "country": "US",
         "exp_month": 12,
         "exp_year": 2034,
-        "fingerprint": "paydrill00000000",
+        "fingerprint": f"paydrill0000{card.last4}",
         "funding": "credit",
-        "last4": "4242",
+        "last4": card.last4,
     }

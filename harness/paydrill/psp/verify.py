@@ -16,6 +16,14 @@ from paydrill.psp.profiles import PROFILES, STRIPE
 
 _CANCELLED = "cancelled"
 _COUNTED = ("done", "pending")
+_REFUND_STEPS = {
+    (None, "pending"),
+    (None, "done"),
+    ("pending", "done"),
+    ("pending", "failed"),
+    ("done", "failed"),
+}
+"""A refund is pending and then done or failed, or done at once and perhaps failed later."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +56,17 @@ class _Account:
     sums: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     refunds: dict[str, tuple[str, int]] = field(default_factory=dict)
 
-    def post(self, effect: Mapping[str, Any]) -> None:
+    def post(self, effect: Mapping[str, Any]) -> str | None:
+        """What cannot follow from what came before, in words."""
         if effect["kind"] == "refund":
-            name = effect.get("of") or f"eff{effect['eff']}"
-            self.refunds[name] = effect["status"], effect["amount"]
+            name, now = effect.get("of") or f"eff{effect['eff']}", effect["status"]
+            before, amount = self.refunds.get(name, (None, effect["amount"]))
+            self.refunds[name] = now, effect["amount"]
+            if (before, now) not in _REFUND_STEPS or amount != effect["amount"]:
+                return f"{name} is {now} {effect['amount']} after {before or 'nothing'} {amount}"
         elif effect["status"] == "done":
             self.sums[effect["kind"]] += effect["amount"]
+        return None
 
     @property
     def refunded(self) -> int:
@@ -100,11 +113,17 @@ class _Books:
     keys: _Keys = field(default_factory=_Keys)
     requests: set[int] = field(default_factory=set)
     executed: set[int] = field(default_factory=set)
+    announced: dict[int, int] = field(default_factory=dict)
+    scheduled: set[int] = field(default_factory=set)
     double: Charges = field(default_factory=Charges)
     effects: int = 0
     problems: list[str] = field(default_factory=list)
 
     def take(self, row: Mapping[str, Any]) -> None:
+        if row["kind"] == "later":
+            self.announced[row["item"]] = row["req"]
+            return
+        announced, self.announced = self.announced, {}
         match row["kind"]:
             case "request":
                 if row["req"] in self.requests:
@@ -112,6 +131,8 @@ class _Books:
                 self.requests.add(row["req"])
             case "effect":
                 self._effect(row)
+                # Only with the effect line directly after it has anything been scheduled.
+                self.scheduled.update(item for item, req in announced.items() if req == row["req"])
             case "open":
                 self.keys.open(row)
             case "behave":
@@ -122,10 +143,14 @@ class _Books:
         if req not in self.requests:
             self.problems.append(f"line {n}: effects of request {req}, which was never received")
         # What the provider does later by itself names the request that it goes back to.
-        if row.get("item") is None:
+        item = row.get("item")
+        if item is None:
             if req in self.executed:
                 self.problems.append(f"line {n}: request {req} was executed twice")
             self.executed.add(req)
+        elif item not in self.scheduled:
+            self.problems.append(f"line {n}: item {item} was not scheduled, or was carried out before")
+        self.scheduled.discard(item)
         key = self.keys.used(row)
         if key is not None:
             self.problems.append(f"line {n}: idempotency key {key!r} was executed twice")
@@ -146,7 +171,9 @@ class _Books:
         account = self.accounts.setdefault(effect["pi"], _Account(effect["currency"]))
         if account.currency != effect["currency"]:
             self.problems.append(f"line {n}: {effect['pi']} in {account.currency} and {effect['currency']}")
-        account.post(effect)
+        wrong = account.post(effect)
+        if wrong is not None:
+            self.problems.append(f"line {n}: {wrong}")
 
     def close(self) -> None:
         """Compare the sums with each other and with the objects."""

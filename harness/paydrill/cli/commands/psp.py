@@ -111,8 +111,8 @@ def verify(file: Path, as_json: bool) -> int:
     """Check the chain and the money of a journal, and look for double charges.
 
     A double charge: a harness token (pm_pd_7; not a saved card) whose money more than one PaymentIntent
-    keeps, or any other token that paid the same amount for the same order (metadata order_id or order)
-    twice. Exit code 1 when anything is found.
+    keeps, or two that keep the same amount of other cards for the same order (metadata order_id or
+    order). Exit code 1 when anything is found.
     """
     from paydrill.psp.verify import verify as verified
 
