@@ -103,10 +103,10 @@ class Ledger:
         self.endpoints: Shelf[Endpoint] = Shelf()
         self.account = Account()
         self.scheduled: dict[int, ScheduledLine] = {}
-        self.untold: dict[str, int] = {}
-        """Events, and how many have still to be told of them; kept by `Tellings`."""
         self.agenda: dict[int, LaterLine] = {}
         """What the PSP will still do by itself, by item."""
+        self.untold: dict[str, int] = {}
+        """Events, and how many have still to be told of them; kept by `Tellings`."""
         self.last_req = 0
         self.last_eff = 0
         self.last_item = 0
