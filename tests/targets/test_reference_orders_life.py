@@ -61,7 +61,7 @@ def test_an_expired_order_of_what_is_sold_out_is_refused_and_stays_as_it_is(shor
 
 def test_stock_never_expires_while_a_payment_is_under_way(short):
     order, token = short.create("slow", [{"sku": "pot", "qty": 1}], total=1999), next(short.tokens)
-    short.psp.arm(action="create", token=token, max_s=20)
+    short.psp.arm(action="create", token=token, point="before_commit", max_s=20)
     with ThreadPoolExecutor(1) as pool:
         paying = pool.submit(short.pay, order, token, "slow-pay", 1999)
         held = short.psp.wait_held(10)
@@ -148,7 +148,7 @@ def test_frozen_payments_are_refused_before_anything_is_done_and_go_on_afterward
 
 
 def test_after_a_freeze_is_acknowledged_the_psp_is_asked_for_nothing(start_stack):
-    with start_stack(payments=2) as stack:
+    with start_stack(payments=2, env={"CALLER_RATE": "1000"}) as stack:
         stop_at_s = time.monotonic() + 3
 
         def shop(n):
