@@ -184,6 +184,7 @@ def test_a_target_may_have_wishes_for_each_psp(tmp_path: Path) -> None:
     assert first[-2:] == ("--webhook-url", "http://psp-to-lb-1:81/hook")
     assert second[-2:] == ("--profile", "strict_single_use")
     assert (option(first, "--behaviour"), option(second, "--behaviour")) == ('{"decline": 0.1}', "{}")
+    assert (option(first, "--name"), option(second, "--name")) == ("psp", "psp2")
     assert option(first, "--seed") == "5"
     assert option(second, "--seed") != "5", "ids are hashes of the seed"
     assert "--webhook-ca" not in first

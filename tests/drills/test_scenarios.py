@@ -16,8 +16,8 @@ SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "verdict.schema.json"
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_the_unmutated_stack_passes_with_every_invariant_examined(drill, backend, scenario):
-    ran = drill_on_a_fit_host(drill, scenario, "--backend", backend, "--seed", "1")
+def test_the_unmutated_stack_passes_with_every_invariant_examined(drill_on_a_fit_host, backend, scenario):
+    ran = drill_on_a_fit_host(scenario, "--backend", backend, "--seed", "1")
     assert ran.code == 0, ran.told()
     assert ran.verdict["verdict"] == "pass"
     examined = {one["id"]: one["examined"] for one in ran.verdict["invariants"]}
@@ -30,12 +30,3 @@ def test_the_unmutated_stack_passes_with_every_invariant_examined(drill, backend
     if scenario == "psp-response-lost":
         assert ran.verdict["load"]["ok"] >= 350
         assert ran.verdict["load"]["during_faults"] >= 30
-
-
-def drill_on_a_fit_host(drill, *arguments):
-    """A drill that only the machine made inconclusive is run again, twice at most."""
-    for _ in range(3):
-        ran = drill(*arguments)
-        if ran.reason_codes != {"host_unfit"}:
-            break
-    return ran

@@ -9,6 +9,8 @@ import pytest
 from paydrill.evidence.fold import fold
 from paydrill.evidence.owed import charges_without_order
 from paydrill.evidence.psp_journals import OFFSET
+from paydrill.evidence.reader import evidence
+from paydrill.evidence.story import events_of
 from paydrill.psp.journal_reader import read_journal
 
 
@@ -60,6 +62,14 @@ def test_a_second_journal_that_should_be_there_and_is_not_makes_the_tables_incom
     (found,) = (row for row in rows(two, "reading") if (row["tbl"], row["source"]) == ("psp_effect", "psp2"))
     assert found["complete"] is False
     assert found["error"] == "there is no journal"
+
+
+def test_a_story_says_which_psp_did_what(two):
+    fold(two)
+    with evidence(two) as connection:
+        story = [event for event in events_of(connection, 1, faults=False) if event.kind == "capture"]
+    assert [event.source for event in story] == ["psp", "psp2"]
+    assert story[1].id == f"eff{OFFSET + 1}"
 
 
 def test_what_is_owed_is_asked_of_both(two):

@@ -352,7 +352,8 @@ def test_a_hold_expires_unless_it_was_captured(simulator, run_simulator, charge_
         psp.behave({"auth_life_s": 3600})
         for end in (sdk.v1.payment_intents.capture, sdk.v1.payment_intents.cancel):
             held = sdk.v1.payment_intents.create(charge_of("pm_pd_2", capture_method="manual"))
-            assert psp.status().later == 1 == psp.status().pending
+            # Nobody waits for the end of a hold.
+            assert (psp.status().later, psp.status().pending) == (1, 0)
             end(held.id)
             assert psp.status().later == 0
 

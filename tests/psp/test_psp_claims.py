@@ -262,7 +262,7 @@ def refusals(guide: Guide) -> None:
 
 
 def busy_and_broken(guide: Guide) -> None:
-    """A held request, a stored 500, and the freeze that ends the tour."""
+    """A held request, a stored 500, a rate limit, and the freeze that ends the tour."""
     v1 = guide.v1
     held = guide.pay(capture_method="manual")
     with guide.simulator.control() as psp:
@@ -281,6 +281,8 @@ def busy_and_broken(guide: Guide) -> None:
         caller.join(20)
         psp.behave({"commit_then_500": 1.0})
         guide.refused(500, None, lambda: guide.pay())
+        psp.behave({"rate_limit": 1.0})
+        guide.refused(429, "rate_limit", lambda: guide.pay())
         psp.behave({})
         psp.freeze()
         guide.refused(503, None, lambda: guide.pay())
@@ -325,7 +327,7 @@ def claimed_calls() -> set[str]:
 def claimed_errors() -> set[tuple[int, str, str | None]]:
     claims: set[tuple[int, str, str | None]] = set()
     for status, kind, codes in re.findall(
-        r"^\| (\d{3}) \| `(\w+)`([^|]*)\|", section("Idempotency and errors"), flags=re.MULTILINE
+        r"^\| (\d{3}) \| `(\w+)`([^|]*)\|", section("Errors"), flags=re.MULTILINE
     ):
         named = [code for code in re.findall(r"`(\w+)`", codes) if code != "decline_code"]
         claims |= {(int(status), kind, code) for code in named} or {(int(status), kind, None)}

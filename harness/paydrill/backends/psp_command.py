@@ -25,7 +25,7 @@ def psp_argv(
     """Python's arguments. `folder`: as the PSP sees its own; the target's `wishes` come last."""
     listen, secrets = addressing.listen(node), setup.secrets
     return (
-        *("-m", "paydrill.psp", "--host", listen.host, "--port", str(listen.port)),
+        *("-m", "paydrill.psp", "--name", node.name, "--host", listen.host, "--port", str(listen.port)),
         *("--journal", f"{folder}/{JOURNAL}", "--control", f"{folder}/{CONTROL_SOCKET}"),
         *("--seed", str(seed_of(setup, node)), "--behaviour", json.dumps(_behaviour(setup, node))),
         *("--api-key", secrets.psp_api_key, "--webhook-secret", secrets.webhook_secret),

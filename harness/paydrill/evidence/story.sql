@@ -17,13 +17,13 @@ events AS (
       ' ' || said_amount, ' ' || said_currency, ' by ' || node)
   FROM op WHERE intent IN (FROM wanted) AND t_ret_ns IS NOT NULL
   UNION ALL
-  SELECT coalesce(t.intent, w.intent), r.pi, r.t_recv_ns, 'psp', 'req' || r.req, 'request',
+  SELECT coalesce(t.intent, w.intent), r.pi, r.t_recv_ns, r.psp, 'req' || r.req, 'request',
     concat('PSP receives ', r.op, ' key ' || r.idem_key, ', ' || r.decision, ', not executed: ' || r.stopped_by,
       CASE WHEN r.delivered = false THEN ', its answer is lost' END)
   FROM psp_request AS r LEFT JOIN token AS t ON t.token = r.token LEFT JOIN root AS w ON w.root = r.pi
   WHERE t.intent IS NOT NULL OR w.root IS NOT NULL
   UNION ALL
-  SELECT w.intent, e.pi, e.t_ns, 'psp', 'eff' || e.eff, e.kind,
+  SELECT w.intent, e.pi, e.t_ns, e.psp, 'eff' || e.eff, e.kind,
     concat('PSP ', e.kind, ' ', e.amount, ' ', e.currency, CASE WHEN e.status <> 'done' THEN ' ' || e.status END,
       ' on ' || e.pi, ' token ' || e.token, CASE WHEN e.by_psp THEN ', by itself' END)
   FROM psp_effect AS e JOIN root AS w ON w.root = coalesce(e.pi, 'eff' || e.eff)
@@ -32,7 +32,7 @@ events AS (
     concat('its database says ', kind, ' ', ref, ' is ', state, ' ' || amount, ' ' || currency)
   FROM sut_fact WHERE intent IN (FROM wanted) AND snap = getvariable('snap')
   UNION ALL
-  SELECT coalesce(t.intent, r.intent), w.pi, w.t_sent_ns, 'psp', 'wh' || w.attempt, 'webhook',
+  SELECT coalesce(t.intent, r.intent), w.pi, w.t_sent_ns, CASE WHEN w.attempt > 1000000000 THEN 'psp2' ELSE 'psp' END, 'wh' || w.attempt, 'webhook',
     concat('PSP tells ', w.type, CASE WHEN w.variant <> 'genuine' THEN ' (' || w.variant || ')' END, ', answered ' || w.status)
   FROM webhook AS w LEFT JOIN token AS t ON t.token = w.token LEFT JOIN root AS r ON r.root = w.pi
   WHERE t.intent IS NOT NULL OR r.root IS NOT NULL

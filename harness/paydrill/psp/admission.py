@@ -101,7 +101,7 @@ class Admission:
     def _read(self, ticket: Ticket, route: Route, form: Form) -> Answer:
         if route.wanted is not None:
             ticket.pi, ticket.token = operations.subject_of(self.ledger, route.wanted)
-        index = reads.Index(time.monotonic_ns(), self.behaviours.number("lookup_lag_s"))
+        index = reads.Index(self.monotonic_ns(), self.behaviours.number("lookup_lag_s"))
         body = reads.read(self.ledger, route, ticket.call.path, form, index)
         return Answer(ticket.req, 200, body.content, content_type=body.type)
 

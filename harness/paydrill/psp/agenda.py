@@ -39,8 +39,13 @@ class Agenda:
 
     @property
     def pending(self) -> int:
-        """What is still to come, without the ends of holds: nobody waits for those, a capture may come before."""
-        return sum(line.what != EXPIRE for line in self._ledger.agenda.values())
+        """What is still to come."""
+        return len(self._ledger.agenda)
+
+    @property
+    def expiring(self) -> int:
+        """The ends of holds among it: nobody waits for those, a capture may come before."""
+        return sum(line.what == EXPIRE for line in self._ledger.agenda.values())
 
     def take_up(self) -> None:
         """After a rebuild: what a crash left behind.

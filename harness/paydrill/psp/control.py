@@ -37,7 +37,7 @@ class PspStatus:
 
     `held` requests and `slow_commits` wait and are not in flight; `pending_webhooks` are those in
     flight, waiting for their next try, delayed, or duplicates to come; `later` is what the PSP will do
-    by itself.
+    by itself, `expiring` the ends of holds among it.
     """
 
     t_ns: int
@@ -50,11 +50,16 @@ class PspStatus:
     slow_commits: int
     pending_webhooks: int
     later: int = 0
+    expiring: int = 0
 
     @property
     def pending(self) -> int:
-        """All effects and messages of the PSP that have still to come; 0 = it is quiet."""
-        return self.in_flight + self.held + self.slow_commits + self.pending_webhooks + self.later
+        """All effects and messages of the PSP that have still to come; 0 = it is quiet.
+
+        A hold that will expire is none of them: its merchant may capture it before, or let it be.
+        """
+        to_come = self.later - self.expiring
+        return self.in_flight + self.held + self.slow_commits + self.pending_webhooks + to_come
 
 
 @dataclass(frozen=True)
@@ -310,4 +315,5 @@ def _status(answer: Mapping[str, Any]) -> PspStatus:
         slow_commits=answer["slow_commits"],
         pending_webhooks=answer["pending_webhooks"],
         later=answer["later"],
+        expiring=answer["expiring"],
     )

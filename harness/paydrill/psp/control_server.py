@@ -101,6 +101,7 @@ class ControlServer:
             "slow_commits": desk.slow_commits,
             "pending_webhooks": webhooks.pending,
             "later": desk.agenda.pending,
+            "expiring": desk.agenda.expiring,
         }
 
     async def _freeze(self) -> _Message:

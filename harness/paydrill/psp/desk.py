@@ -23,6 +23,7 @@ from paydrill.psp.change import Change
 from paydrill.psp.flight import Flight
 from paydrill.psp.form import decode, fingerprint
 from paydrill.psp.holds import AFTER_COMMIT, BEFORE_COMMIT, Holds, Release
+from paydrill.psp.how import AS_USUAL
 from paydrill.psp.journal import Journal
 from paydrill.psp.ledger import Ledger
 from paydrill.psp.lines import (
@@ -202,6 +203,8 @@ class Desk:
         assert ticket.request is not None
         if isinstance(ticket.request, key_cancel.CancelByKey):
             return key_cancel.run(change, ticket.request)
+        if ticket.decision is None:
+            return operations.run(change, ticket.request, AS_USUAL)
         how = how_of(ticket.decision, self.behaviours.number("partial_capture_part"))
         return operations.run(change, ticket.request, how)
 

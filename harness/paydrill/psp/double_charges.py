@@ -1,7 +1,7 @@
 """Who was charged twice, as far as a provider can tell from its own journal (pure).
 
 A harness token (`pm_pd_<int>…`, saved cards left out) stands for one intention of one customer: more
-than one PaymentIntent that keeps money of it is a double charge. Any other token may pay for many
+than one PaymentIntent that keeps money of it is a double charge. Any other card may pay for many
 things: there, two that keep the same amount for the same order are one, and without an order's id
 (metadata `order_id` or `order`) nothing is said.
 """
@@ -19,18 +19,17 @@ _ORDER_NAMES = ("order_id", "order")
 
 @dataclass(frozen=True)
 class DoubleCharge:
-    """`kept` is what all of `intents` together keep, in minor units."""
+    """`kept` is what all of `intents` together keep, in minor units. Of a token, or else of an order."""
 
-    token: str
+    token: str | None
     order: str | None
     intents: tuple[str, ...]
     kept: int
     currency: str
 
     def __str__(self) -> str:
-        about = f" for order {self.order}" if self.order is not None else ""
         return (
-            f"{self.token} was charged {len(self.intents)} times{about}: "
+            f"{self.token or f'order {self.order}'} was charged {len(self.intents)} times: "
             f"{self.kept} {self.currency.upper()} (minor units) are kept by {', '.join(self.intents)}"
         )
 
@@ -39,8 +38,8 @@ class DoubleCharge:
 class _Purchase:
     """What two charges must share to be the same one."""
 
-    token: str
     currency: str
+    token: str | None = None
     order: str | None = None
     amount: int | None = None
 
@@ -75,8 +74,8 @@ def _left(charge: Mapping[str, Any]) -> int:
 
 def _purchase(charge: Mapping[str, Any]) -> _Purchase | None:
     """None: nobody can tell what it was for."""
-    token, metadata = charge["token"], charge["metadata"]
+    token, currency, metadata = charge["token"], charge["currency"], charge["metadata"]
     if token.startswith("pm_pd_") and not token.endswith(_SAVED):
-        return _Purchase(token, charge["currency"])
+        return _Purchase(currency, token=token)
     order = next((metadata[name] for name in _ORDER_NAMES if name in metadata), None)
-    return _Purchase(token, charge["currency"], order, charge["amount"]) if order is not None else None
+    return _Purchase(currency, order=order, amount=charge["amount"]) if order is not None else None

@@ -28,8 +28,8 @@ Registered = Callable[[Ledger], Sequence[Endpoint]]
 
 
 def registered(ledger: Ledger) -> Sequence[Endpoint]:
-    """Endpoints that the API holds, those that are enabled. This version's API registers none."""
-    return ()
+    """Endpoints that the API holds, those that are enabled."""
+    return [Endpoint(one.id, one.url, one.secret, one.events) for one in ledger.enabled_endpoints()]
 
 
 def listening(ledger: Ledger, event_type: str) -> list[str]:

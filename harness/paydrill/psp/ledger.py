@@ -18,6 +18,7 @@ from paydrill.psp.lines import (
     FreezeLine,
     LaterLine,
     Line,
+    ReleasedLine,
     RequestLine,
     ResumeLine,
     ScheduledLine,
@@ -102,10 +103,10 @@ class Ledger:
         self.endpoints: Shelf[Endpoint] = Shelf()
         self.account = Account()
         self.scheduled: dict[int, ScheduledLine] = {}
-        self.untold: dict[str, int] = {}
-        """Events, and how many have still to be told of them; kept by `Tellings`."""
         self.agenda: dict[int, LaterLine] = {}
         """What the PSP will still do by itself, by item."""
+        self.untold: dict[str, int] = {}
+        """Events, and how many have still to be told of them; kept by `Tellings`."""
         self.last_req = 0
         self.last_eff = 0
         self.last_item = 0
@@ -128,6 +129,9 @@ class Ledger:
                 self._effect(line, announced)
             case ScheduledLine():
                 self.scheduled[line.req] = line
+            case ReleasedLine() if line.answer != "answer":
+                # Held before its commit and cut off there: it will never take place.
+                self.scheduled.pop(line.req, None)
             case FreezeLine() | ResumeLine():
                 self.frozen = isinstance(line, FreezeLine)
             case _:

@@ -22,9 +22,7 @@ WORDS: Mapping[str, str] = {
 }
 
 
-def how_of(decision: Decision | None, part: float) -> How:
+def how_of(decision: Decision, part: float) -> How:
     """What the machine is told of a decision; `part` is what a partial capture takes."""
-    word = WORDS.get(decision.behaviour) if decision is not None else None
-    if word is None or decision is None:
-        return AS_USUAL
-    return How(word, decision.seconds, part)
+    word = WORDS.get(decision.behaviour)
+    return How(word, decision.seconds, part) if word is not None else AS_USUAL

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from paydrill.psp.ledger import Ledger
 from paydrill.psp.lines import Line
-from paydrill.psp.tally import Tally
-from paydrill.psp.tellings import Tellings
+from paydrill.psp.tally import TALLIED, Tally
+from paydrill.psp.tellings import TOLD, Tellings
 
 
 @dataclass
@@ -23,5 +23,8 @@ class Memory:
 
     def apply(self, line: Line) -> None:
         self.ledger.apply(line)
-        self.tally.apply(line)
-        self.tellings.apply(line)
+        kind = type(line)
+        if kind in TALLIED:
+            self.tally.apply(line)
+        if kind in TOLD:
+            self.tellings.apply(line)

@@ -141,6 +141,11 @@ def used_token() -> Refusal:
     return Refusal(400, INVALID, message, param="payment_method", stopped_by="single_use")
 
 
+def executed(refusal: Refusal) -> Refusal:
+    """The same refusal as the result of an execution: its key keeps it."""
+    return replace(refusal, stopped_by=None)
+
+
 def rate_limited() -> Refusal:
     """429 by the layer in front: nothing was looked at, no key is kept."""
     message = (
@@ -181,8 +186,3 @@ def key_cancelled(key: str, intent: Mapping[str, object] | None) -> Refusal:
         stopped_by="key_cancelled",
         more={"payment_intent": intent} if intent is not None else {},
     )
-
-
-def executed(refusal: Refusal) -> Refusal:
-    """The same refusal as the result of an execution: its key keeps it."""
-    return replace(refusal, stopped_by=None)

@@ -17,6 +17,8 @@ from paydrill.psp.state import Charge
 Order = tuple[str, str, int, str]
 """An order's own id, currency, amount and token: what makes two charges the same one."""
 
+TALLIED = frozenset({RequestLine, EffectLine, OpenLine, BehaveLine})
+"""The lines that a tally has a use for."""
 _ORDER_NAMES = ("order_id", "order")
 
 
@@ -72,6 +74,8 @@ class Tally:
     def _request(self, line: RequestLine) -> None:
         if line.gate is not None and line.gate_of is not None:
             self._gated[line.gate_of, line.action or line.op] = line.gate
+        if not self._counting:
+            return
         for rule in self._counting:
             if self._counts(rule, line):
                 self._seen[rule.id] += 1

@@ -23,6 +23,8 @@ FORGED = "forged"
 STALE = "stale"
 REPLAYED = "replayed"
 
+TOLD = frozenset({EffectLine, WebhookLine})
+"""The lines that tellings have a use for."""
 Place = tuple[str, str]
 """An event and the endpoint that it is told to, by their ids."""
 

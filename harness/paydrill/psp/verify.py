@@ -16,6 +16,14 @@ from paydrill.psp.profiles import PROFILES, STRIPE
 
 _CANCELLED = "cancelled"
 _COUNTED = ("done", "pending")
+_REFUND_STEPS = {
+    (None, "pending"),
+    (None, "done"),
+    ("pending", "done"),
+    ("pending", "failed"),
+    ("done", "failed"),
+}
+"""A refund is pending and then done or failed, or done at once and perhaps failed later."""
 
 
 @dataclass(frozen=True)
@@ -37,27 +45,32 @@ class Verified:
         return not self.problems
 
 
-_REFUND_STEPS = {
-    (None, "pending"),
-    (None, "done"),
-    ("pending", "done"),
-    ("pending", "failed"),
-    ("done", "failed"),
-}
-"""A refund is pending and then done or failed, or done at once and perhaps failed later."""
-
-
 @dataclass
 class _Account:
-    """Sums of one PaymentIntent's effects that are done, in minor units.
+    """Sums of one PaymentIntent's effects, in minor units.
 
-    `refund` holds refunds from their first effect on, also pending ones, until they fail.
+    A refund counts as long as it is pending or done: `refunds` has the last word on each of them.
     """
 
     currency: str = ""
     sums: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
-    refunds: dict[str, str] = field(default_factory=dict)
-    """The last status of each refund, by its id."""
+    refunds: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+    def post(self, effect: Mapping[str, Any]) -> str | None:
+        """What cannot follow from what came before, in words."""
+        if effect["kind"] == "refund":
+            name, now = effect.get("of") or f"eff{effect['eff']}", effect["status"]
+            before, amount = self.refunds.get(name, (None, effect["amount"]))
+            self.refunds[name] = now, effect["amount"]
+            if (before, now) not in _REFUND_STEPS or amount != effect["amount"]:
+                return f"{name} is {now} {effect['amount']} after {before or 'nothing'} {amount}"
+        elif effect["status"] == "done":
+            self.sums[effect["kind"]] += effect["amount"]
+        return None
+
+    @property
+    def refunded(self) -> int:
+        return sum(amount for status, amount in self.refunds.values() if status in _COUNTED)
 
     @property
     def held(self) -> int:
@@ -100,9 +113,9 @@ class _Books:
     keys: _Keys = field(default_factory=_Keys)
     requests: set[int] = field(default_factory=set)
     executed: set[int] = field(default_factory=set)
-    double: Charges = field(default_factory=Charges)
     announced: dict[int, int] = field(default_factory=dict)
     scheduled: set[int] = field(default_factory=set)
+    double: Charges = field(default_factory=Charges)
     effects: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -126,17 +139,18 @@ class _Books:
                 self.keys.behave(row)
 
     def _effect(self, row: Mapping[str, Any]) -> None:
-        n, req, item = row["n"], row["req"], row.get("item")
+        n, req = row["n"], row["req"]
         if req not in self.requests:
             self.problems.append(f"line {n}: effects of request {req}, which was never received")
         # What the provider does later by itself names the request that it goes back to.
-        if item is not None and item not in self.scheduled:
-            self.problems.append(f"line {n}: item {item} was not scheduled, or was carried out before")
-        self.scheduled.discard(item)
+        item = row.get("item")
         if item is None:
             if req in self.executed:
                 self.problems.append(f"line {n}: request {req} was executed twice")
             self.executed.add(req)
+        elif item not in self.scheduled:
+            self.problems.append(f"line {n}: item {item} was not scheduled, or was carried out before")
+        self.scheduled.discard(item)
         key = self.keys.used(row)
         if key is not None:
             self.problems.append(f"line {n}: idempotency key {key!r} was executed twice")
@@ -157,33 +171,20 @@ class _Books:
         account = self.accounts.setdefault(effect["pi"], _Account(effect["currency"]))
         if account.currency != effect["currency"]:
             self.problems.append(f"line {n}: {effect['pi']} in {account.currency} and {effect['currency']}")
-        if effect["kind"] == "refund":
-            self._post_refund(n, account, effect)
-        elif effect["status"] == "done":
-            account.sums[effect["kind"]] += effect["amount"]
-
-    def _post_refund(self, n: int, account: _Account, effect: Mapping[str, Any]) -> None:
-        # Older journals do not say of which refund: they had none but done ones.
-        refund = effect.get("of") or f"eff{effect['eff']}"
-        before, now = account.refunds.get(refund), effect["status"]
-        if (before, now) not in _REFUND_STEPS:
-            self.problems.append(f"line {n}: {refund} is {now} after {before or 'nothing'}")
-        account.refunds[refund] = now
-        if before is None:
-            account.sums["refund"] += effect["amount"]
-        elif now == "failed":
-            account.sums["refund"] -= effect["amount"]
+        wrong = account.post(effect)
+        if wrong is not None:
+            self.problems.append(f"line {n}: {wrong}")
 
     def close(self) -> None:
         """Compare the sums with each other and with the objects."""
         for pi, account in self.accounts.items():
             sums = account.sums
-            gone = sums["capture"] + sums["release"] + sums["expire"]
-            if gone > sums["auth"]:
-                self._unequal(pi, "captured + released + expired", gone, "held", sums["auth"])
-            back = sums["refund"] + sums["chargeback"]
-            if back > sums["capture"]:
-                self._unequal(pi, "refunded + charged back", back, "captured", sums["capture"])
+            if account.held < 0:
+                ended = sums["capture"] + sums["release"] + sums["expire"]
+                self._unequal(pi, "captured + released", ended, "held", sums["auth"])
+            given_back = account.refunded + sums["chargeback"]
+            if given_back > sums["capture"]:
+                self._unequal(pi, "refunded", given_back, "captured", sums["capture"])
         for pi, intent in self.intents.items():
             account = self.accounts.get(pi) or _Account()
             self._equal(pi, "amount_received", intent["received"], "captured", account.sums["capture"])
@@ -203,9 +204,9 @@ class _Books:
             refunded = sum(charge["refunded"] for charge in by_intent[pi])
             disputed = sum(charge.get("disputed", 0) for charge in by_intent[pi])
             self._equal(pi, "its charges' amount_captured", captured, "captured", account.sums["capture"])
-            self._equal(pi, "its charges' amount_refunded", refunded, "refunded", account.sums["refund"])
-            self._equal(pi, "its refunds", refunds[pi], "refunded", account.sums["refund"])
-            self._equal(pi, "its charges' disputes", disputed, "charged back", account.sums["chargeback"])
+            self._equal(pi, "its charges' amount_refunded", refunded, "refunded", account.refunded)
+            self._equal(pi, "its charges' disputed", disputed, "charged back", account.sums["chargeback"])
+            self._equal(pi, "its refunds", refunds[pi], "refunded", account.refunded)
 
     def _equal(self, pi: str, what: str, is_: int, other: str, should: int) -> None:
         if is_ != should:

@@ -11,7 +11,7 @@ class RetryBudget:
     """Each first try earns `share` of a retry, and time a little, so that a quiet process may retry too."""
 
     def __init__(
-        self, clock: Callable[[], float], share: float = 0.2, per_s: float = 1.0, most: float = 20.0
+        self, clock: Callable[[], float], share: float = 0.1, per_s: float = 1.0, most: float = 20.0
     ) -> None:
         self._clock = clock
         self._share = share
