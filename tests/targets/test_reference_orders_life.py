@@ -61,7 +61,7 @@ def test_an_expired_order_of_what_is_sold_out_is_refused_and_stays_as_it_is(shor
 
 def test_stock_never_expires_while_a_payment_is_under_way(short):
     order, token = short.create("slow", [{"sku": "pot", "qty": 1}], total=1999), next(short.tokens)
-    short.psp.arm(action="create", token=token, max_s=20)
+    short.psp.arm(action="create", token=token, point="before_commit", max_s=20)
     with ThreadPoolExecutor(1) as pool:
         paying = pool.submit(short.pay, order, token, "slow-pay", 1999)
         held = short.psp.wait_held(10)
@@ -79,28 +79,28 @@ def test_stock_never_expires_while_a_payment_is_under_way(short):
 
 
 def test_what_is_held_waits_for_an_operator_who_captures_a_part_of_it(stack, token):
-    order = stack.create("held")
-    reply = stack.pay_later(order, token, "held-pay")
+    order = stack.create("under-review")
+    reply = stack.pay_later(order, token, "under-review-pay")
     assert (reply.status, reply.body["status"]) == (202, "under_review")
-    assert stack.cancel(order, "held-cancel").code == "state_conflict"
+    assert stack.cancel(order, "under-review-cancel").code == "state_conflict"
     assert stack.admin(f"/admin/orders/{order}/capture", {"amount": 436}).code == "amount_invalid"
-    captured = stack.admin(f"/admin/orders/{order}/capture", {"amount": 400}, "held-capture")
+    captured = stack.admin(f"/admin/orders/{order}/capture", {"amount": 400}, "under-review-capture")
     assert captured.status == 200 and captured.body["status"] in ("paid", "fulfilled")
     assert stack.effects(token, "capture") == [400]
-    again = stack.admin(f"/admin/orders/{order}/capture", {"amount": 400}, "held-capture")
+    again = stack.admin(f"/admin/orders/{order}/capture", {"amount": 400}, "under-review-capture")
     assert (again.replayed, again.text) == (True, captured.text)
     assert stack.admin(f"/admin/orders/{order}/capture", {}).code == "state_conflict"
-    assert stack.refund(order, 401, "held-refund-too-much").code == "state_conflict"
-    assert stack.refund(order, 400, "held-refund").status == 200
+    assert stack.refund(order, 401, "under-review-refund-too-much").code == "state_conflict"
+    assert stack.refund(order, 400, "under-review-refund").status == 200
 
 
 def test_what_is_held_may_be_let_go_and_the_order_paid_anew(stack, token):
-    order, other = stack.create("void"), next(stack.tokens)
-    assert stack.pay_later(order, token, "void-pay").status == 202
+    order, other = stack.create("let-go"), next(stack.tokens)
+    assert stack.pay_later(order, token, "let-go-pay").status == 202
     voided = stack.admin(f"/admin/orders/{order}/void", {})
     assert (voided.status, voided.body["status"]) == (200, "payment_failed")
     assert stack.admin(f"/admin/orders/{order}/void", {}).code == "state_conflict"
-    assert stack.pay(order, other, "void-pay-2").status == 200
+    assert stack.pay(order, other, "let-go-pay-2").status == 200
     assert (stack.effects(token, "capture"), stack.effects(other, "capture")) == ([], [435])
 
 
@@ -148,7 +148,7 @@ def test_frozen_payments_are_refused_before_anything_is_done_and_go_on_afterward
 
 
 def test_after_a_freeze_is_acknowledged_the_psp_is_asked_for_nothing(start_stack):
-    with start_stack(payments=2) as stack:
+    with start_stack(payments=2, env={"CALLER_RATE": "1000"}) as stack:
         stop_at_s = time.monotonic() + 3
 
         def shop(n):
