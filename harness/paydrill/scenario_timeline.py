@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from paydrill.fault_fields import places_of, read_fault, values_of
-from paydrill.faults import Fault
+from paydrill.faults import Claims, Fault
 from paydrill.scenario import Step
 from paydrill.topology import Topology
 from paydrill.units import format_seconds
@@ -81,7 +81,7 @@ def _check_end(at: Field, length: Field, at_s: float, for_s: float, duration_s: 
 
 def _written_places(fault: Fault) -> tuple[str, ...]:
     values = values_of(fault)
-    return tuple(str(values[key]) for key in ("edge", "node") if key in values)
+    return tuple(str(values[key]) for key in ("edge", "node", "nodes") if key in values)
 
 
 def _hits(fault: Fault, places: tuple[str, ...]) -> frozenset[str]:
@@ -90,7 +90,8 @@ def _hits(fault: Fault, places: tuple[str, ...]) -> frozenset[str]:
     if "node" in values:
         return frozenset(f"node {place}" for place in places)
     way = f" {values['direction']}" if "direction" in values else ""
-    return frozenset(f"{fault.name}{way} on {place}" for place in places or ("the load",))
+    claimed = fault.claims if isinstance(fault, Claims) else fault.name
+    return frozenset(f"{claimed}{way} on {place}" for place in places or ("the load",))
 
 
 def _refuse_twice_at_once(one: _Read, other: _Read) -> None:

@@ -7,6 +7,7 @@ folder; test_contract.py reports them one by one. A check ends with the stack he
 from __future__ import annotations
 
 import json
+import signal
 import time
 import traceback
 import urllib.error
@@ -91,6 +92,19 @@ def kill_ends_a_node_and_start_makes_another(stack: Stack, _: Hooks) -> None:
         before = stack.process(node)
         stack.kill(node)
         assert stack.process(node) is None, name
+        stack.start(node)
+        stack.wait_healthy([node], 20)
+        assert stack.process(node) not in (None, before), name
+    _until(lambda: _get(stack, "/ask") == {"answers": ["hello", "hello"]})
+
+
+def a_node_asked_to_end_ends_by_itself(stack: Stack, _: Hooks) -> None:
+    for name, number in (("front-1", signal.SIGTERM), ("lb-1", signal.SIGQUIT), ("db-1", signal.SIGINT)):
+        node = stack.topology.node(name)
+        before = stack.process(node)
+        stack.send_signal(node, number)
+        _until(lambda node=node: stack.process(node) is None)  # type: ignore[misc]
+        stack.send_signal(node, number)  # nobody is there
         stack.start(node)
         stack.wait_healthy([node], 20)
         assert stack.process(node) not in (None, before), name
@@ -275,6 +289,7 @@ CHECKS: dict[str, Callable[[Stack, Hooks], None]] = {
         a_toxic_acts_on_its_edge_only,
         a_killed_node_refuses_through_its_edge,
         kill_ends_a_node_and_start_makes_another,
+        a_node_asked_to_end_ends_by_itself,
         a_paused_node_is_silent_and_goes_on,
         the_database_can_be_paused,
         versions_are_told,

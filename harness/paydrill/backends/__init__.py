@@ -6,6 +6,7 @@ Faults, the conductor and the collectors know only this file.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -92,8 +93,12 @@ class Stack(Protocol):
         """SIGKILL every process of the node; returns when they are gone."""
         ...
 
+    def send_signal(self, node: Node, number: signal.Signals) -> None:
+        """Send a signal to the node's main process; returns at once. Nobody there is no error."""
+        ...
+
     def start(self, node: Node) -> None:
-        """Start a killed node again; returns without waiting for its health."""
+        """Start a node that has ended again; returns without waiting for its health."""
         ...
 
     def pause(self, node: Node) -> None:

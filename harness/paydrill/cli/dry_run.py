@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from paydrill.cli.output import print_json, print_lines
+from paydrill.fault_fields import as_written
 from paydrill.faults import known
 from paydrill.plan import Plan, PlannedFault
 from paydrill.request import DrillRequest
@@ -78,7 +79,7 @@ def _actions(plan: Plan) -> list[dict[str, Any]]:
 
 def _fault_action(fault: PlannedFault) -> dict[str, Any]:
     fields = ", ".join(
-        f"{name} {value}" for name, value in fault.fields.items() if name not in ("edge", "node")
+        f"{key} {value}" for key, value in as_written(fault.fields).items() if key not in ("edge", "node")
     )
     where = ", ".join(fault.places) + (f" ({fields})" if fields else "")
     undone = getattr(known().get(fault.name), "undo", "healed")

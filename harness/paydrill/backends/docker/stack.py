@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -18,7 +19,7 @@ from paydrill.backends.docker import engine, labels, node_commands, versions
 from paydrill.backends.docker.addressing import Addresses
 from paydrill.backends.docker.blueprints import TOXIPROXY
 from paydrill.backends.docker.images import Images, image_id
-from paydrill.backends.docker.node_process import NodeState, main_process
+from paydrill.backends.docker.node_process import NodeState, main_process, pid_inside
 from paydrill.backends.docker.run_files import RunFiles
 from paydrill.backends.probe import Probe, wait_until_healthy
 from paydrill.errors import FaultNotApplied, NotReady
@@ -80,6 +81,13 @@ class DockerStack:
         else:
             node_commands.kill_all(self._container(node.name), self._files.user)
         self._await(lambda: self.process(node) is None, f"{node.name} still runs after SIGKILL")
+
+    def send_signal(self, node: Node, number: signal.Signals) -> None:
+        """From inside and as the node's user: the host's user may have no right to signal it."""
+        main = self.process(node)
+        pid = pid_inside(main.pid) if main is not None else None
+        if pid is not None:
+            node_commands.signal_one(self._container(node.name), pid, number, self._files.user)
 
     def start(self, node: Node) -> None:
         """Returns when its process is there."""

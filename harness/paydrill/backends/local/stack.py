@@ -66,6 +66,9 @@ class LocalStack:
     def kill(self, node: Node) -> None:
         self.nodes[node.name].kill()
 
+    def send_signal(self, node: Node, number: signal.Signals) -> None:
+        self.nodes[node.name].send_signal(number)
+
     def start(self, node: Node) -> None:
         self.nodes[node.name].start()
 
