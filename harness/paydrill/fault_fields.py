@@ -74,7 +74,7 @@ def read_fault(step: Section, fault: type[Fault], reserved: tuple[str, ...]) -> 
 
 
 def places_of(step: Section, fault: Fault, topology: Topology) -> tuple[str, ...]:
-    """What the fault hits; an unknown node or edge is noted and gives nothing."""
+    """What the fault hits; an unknown node or edge, or one that it may not hit, is noted and gives nothing."""
     try:
         return fault.places(topology)
     except UnknownPlace as error:
@@ -85,6 +85,9 @@ def places_of(step: Section, fault: Fault, topology: Topology) -> tuple[str, ...
         if field is not None:
             what = f"{error.place!r} is not in the topology {topology.name}"
             field.wrong(what if near else f"{what}: expected {one_of(known)}", near)
+        return ()
+    except ValueError as error:
+        step.key_wrong("fault", str(error))
         return ()
 
 

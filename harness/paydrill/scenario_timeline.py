@@ -103,7 +103,8 @@ def _refuse_twice_at_once(one: _Read, other: _Read) -> None:
     # Said at the one that stands later in the file, with the time at which it could begin.
     field = other.section.get("at")
     if field is not None:
-        busy = one.step.fault.name if both[0].startswith("node ") else "the same fault"
+        same = one.step.fault.name == other.step.fault.name and not both[0].startswith("node ")
+        busy = "the same fault" if same else one.step.fault.name
         span = f"{format_seconds(one.step.at_s)} to {format_seconds(one.end_s)}"
         where = both[0] + (f" and {len(both) - 1} more" if len(both) > 1 else "")
         field.wrong(

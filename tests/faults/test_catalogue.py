@@ -86,9 +86,8 @@ def test_a_node_fault_hits_a_node_or_a_whole_service(name):
 @pytest.mark.parametrize("name", NODE_FAULTS)
 @pytest.mark.parametrize("instrument", ["psp", "client"])
 def test_the_instruments_are_no_nodes_to_be_broken(name, instrument):
-    with pytest.raises(UnknownPlace) as caught:
+    with pytest.raises(ValueError, match=f"'{instrument}' is an instrument"):
         faults.known()[name](node=instrument).places(small_topology())
-    assert instrument not in str(caught.value.suggestion)
 
 
 def test_an_unknown_place_is_refused_with_the_nearest_one():
@@ -113,12 +112,15 @@ def test_a_partition_loses_one_direction_on_all_edges_between_the_sets(way, lost
         assert len(ways) == lost[name] if way == "both" else ways == (lost[name],)
 
 
-@pytest.mark.parametrize(
-    ("nodes", "others"), [(("orders",), ("db-1",)), (("orders", "psp"), ("psp",)), (("orders",), ("nobody",))]
-)
+@pytest.mark.parametrize(("nodes", "others"), [(("orders",), ("db-1",)), (("orders",), ("nobody",))])
 def test_a_partition_without_an_edge_between_its_sets_is_refused(nodes, others):
     with pytest.raises(UnknownPlace):
         faults.known()["partition"](nodes=nodes, from_=others).places(small_topology())
+
+
+def test_a_node_is_on_one_side_of_a_partition_only():
+    with pytest.raises(ValueError, match="payments-1 cannot be on both sides"):
+        faults.known()["partition"](nodes=("payments",), from_=("psp", "payments-1")).places(small_topology())
 
 
 REFUSED = {

@@ -49,7 +49,7 @@ TODAY = {backend: live.of_today(NAMES) for backend in BACKENDS}
 ENDED_TODAY = {"local": live.of_today(NAMES), "docker": {live.one_of_today(NAMES)}}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def backend(request):
     name = request.param
     if lacks := live.backend_of(name).missing():
@@ -60,15 +60,26 @@ def backend(request):
 
 
 @pytest.fixture(scope="module")
-def healed(request, backend, tmp_path_factory):
-    """One stack for all cases that were asked for; their results by name."""
-    wanted = [
-        item.callspec.params["case"]
-        for item in request.session.items
-        if getattr(item, "originalname", "") == "test_a_fault_is_seen_and_healed_and_leaves_nothing"
-        and item.callspec.params["backend"] == backend
-    ]
-    setup = minitarget(tmp_path_factory.mktemp(backend))
+def stacks():
+    """Results by backend and case, filled as they are asked for."""
+    return {}
+
+
+@pytest.fixture
+def healed(request, backend, stacks, tmp_path_factory):
+    """One stack a backend, for all cases that this session asks for."""
+    if backend not in stacks:
+        wanted = [
+            item.callspec.params["case"]
+            for item in request.session.items
+            if item.originalname == request.function.__name__ and item.callspec.params["backend"] == backend
+        ]
+        stacks[backend] = results_of(backend, wanted, tmp_path_factory.mktemp(backend))
+    return stacks[backend]
+
+
+def results_of(backend, wanted, folder):
+    setup = minitarget(folder)
     with live.backend_of(backend).launch(setup, live.conduct(wanted)) as world:
         outcome = world.wait(30 + 30 * len(wanted))
     results = setup.run_dir / live.RESULTS

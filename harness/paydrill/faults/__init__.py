@@ -118,7 +118,10 @@ class Fault(Protocol):
     example: ClassVar[Mapping[str, object]]
 
     def places(self, topology: Topology) -> tuple[str, ...]:
-        """The node or edge names that are hit. Raises UnknownPlace. Pure."""
+        """The node or edge names that are hit. Pure.
+
+        Raises UnknownPlace for what the topology does not have, ValueError for what may not be hit.
+        """
         ...
 
     def inject(self, scene: Scene) -> AbstractContextManager[InForce]:

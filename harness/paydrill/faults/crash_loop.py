@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from paydrill.backends import ProcessIdentity, Stack
 from paydrill.faults import Carries, Effect, Expects, InForce, Looks, Scene, Witness
-from paydrill.faults.node_fault import NodeFault, have_running, nodes_of_target, who_runs
+from paydrill.faults.node_fault import NodeFault, nodes_of_target, running_again, who_runs
 from paydrill.faults.rhythm import check_means, lengths_s
 from paydrill.topology import Node
 
@@ -105,12 +105,9 @@ class CrashLoop(NodeFault):
                 for node in nodes
             ]
         )
-        try:
+        with running_again(stack, nodes):
             loops.step()
             yield loops
-        finally:
-            for node in nodes:
-                have_running(stack, node)
 
 
 FAULT = CrashLoop

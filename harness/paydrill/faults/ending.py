@@ -44,6 +44,11 @@ class Ending:
     def waited_s(self) -> float:
         return time.monotonic() - self.asked_s
 
+    def finish(self) -> None:
+        """No time is left: SIGKILL when it still runs."""
+        if not self.is_gone():
+            self.stack.kill(self.node)
+
     def told(self, how: Signal) -> str:
         if self.gone_after_s is None:
             return f"{self.node.name} (pid {self.before.pid}) still ran {self.waited_s:.1f} s after SIG{how}"

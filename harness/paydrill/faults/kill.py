@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from paydrill.backends import ProcessIdentity, Stack
 from paydrill.faults import Carries, Effect, Expects, InForce, Scene, Witness
-from paydrill.faults.node_fault import NodeFault, have_running, nodes_of_target, who_runs
+from paydrill.faults.node_fault import NodeFault, nodes_of_target, running_again, who_runs
 from paydrill.topology import Node
 
 
@@ -50,13 +50,10 @@ class Kill(NodeFault):
         stack = scene.stack
         nodes = nodes_of_target(stack.topology, self.node)
         before = {node: who_runs(stack, node) for node in nodes}
-        try:
+        with running_again(stack, nodes):
             for node in nodes:
                 stack.kill(node)
             yield Killed(stack, before)
-        finally:
-            for node in nodes:
-                have_running(stack, node)
 
 
 FAULT = Kill

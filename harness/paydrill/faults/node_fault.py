@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import ClassVar
 
 from paydrill.backends import ProcessIdentity, Stack
 from paydrill.errors import FaultNotApplied, NotReady
 from paydrill.faults import Family, Hits, Looks, WitnessKind
-from paydrill.topology import INSTRUMENTS, Node, Topology, UnknownPlace
+from paydrill.topology import INSTRUMENTS, Node, Topology
 
 
 class NodeFault:
@@ -30,12 +32,18 @@ class NodeFault:
 
 
 def nodes_of_target(topology: Topology, place: str) -> tuple[Node, ...]:
-    """The nodes that `place` means. Raises UnknownPlace, also for an instrument."""
+    """The nodes that `place` means. Raises UnknownPlace, and ValueError for an instrument."""
     nodes = topology.nodes_at(place)
     if any(node.service in INSTRUMENTS for node in nodes):
-        ours = {word for node in topology.nodes for word in (node.name, node.service)} - set(INSTRUMENTS)
-        raise UnknownPlace(place, sorted(ours))
+        raise ValueError(
+            f"{place!r} is an instrument of the harness and no node of the target; "
+            f"an edge to it can be broken, such as {_an_edge_at(topology, place)!r}"
+        )
     return nodes
+
+
+def _an_edge_at(topology: Topology, place: str) -> str:
+    return next((name for name in topology.edge_names() if place in name.split("->")), f"…->{place}")
 
 
 def who_runs(stack: Stack, node: Node) -> ProcessIdentity:
@@ -44,6 +52,15 @@ def who_runs(stack: Stack, node: Node) -> ProcessIdentity:
     if identity is None:
         raise FaultNotApplied(f"{node.name} does not run, so that nothing can be done to it")
     return identity
+
+
+@contextmanager
+def running_again(stack: Stack, nodes: Sequence[Node]) -> Iterator[None]:
+    """At exit every node runs, each tried whatever became of the others."""
+    with ExitStack() as heal:
+        for node in reversed(nodes):
+            heal.callback(have_running, stack, node)
+        yield
 
 
 def have_running(stack: Stack, node: Node) -> None:

@@ -61,10 +61,10 @@ class Partition:
         return tuple(edge.name for edge in self.silenced(topology))
 
     def silenced(self, topology: Topology) -> dict[Edge, tuple[Direction, ...]]:
-        """The edges between the two sets, and what is lost on each. Raises UnknownPlace."""
+        """The edges between the two sets, and what is lost on each. Raises UnknownPlace, ValueError."""
         ours, theirs = _names(topology, self.nodes), _names(topology, self.from_)
         if both := sorted(ours & theirs):
-            raise UnknownPlace(f"{both[0]}->{both[0]}", topology.edge_names())
+            raise ValueError(f"{both[0]} cannot be on both sides of a partition")
         found: dict[Edge, tuple[Direction, ...]] = {}
         for edge in topology.edges:
             if edge.client in ours and edge.server in theirs:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
 from paydrill.faults import FOR_EVER_S, Carries, Effect, Expects, InForce, Looks, Scene, Witness
 from paydrill.faults.ending import LOOK_EVERY_S, Restart, Signal
-from paydrill.faults.node_fault import NodeFault, have_running, nodes_of_target
+from paydrill.faults.node_fault import NodeFault, nodes_of_target, running_again
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,11 @@ class RestartNode(NodeFault):
         stack = scene.stack
         nodes = nodes_of_target(stack.topology, self.node)
         restarting = Restarting([Restart(stack, node, self.signal, self.grace_ms / 1000) for node in nodes])
-        try:
+        with running_again(stack, nodes), ExitStack() as heal:
+            for one in restarting.restarts:
+                heal.callback(one.finish)
             restarting.step()
             yield restarting
-        finally:
-            for one in restarting.restarts:
-                one.finish()
-                have_running(stack, one.node)
 
 
 FAULT = RestartNode

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
 from paydrill.faults import FOR_EVER_S, Carries, Effect, Expects, InForce, Looks, Scene, Witness
 from paydrill.faults.ending import LOOK_EVERY_S, Ending, Signal
-from paydrill.faults.node_fault import NodeFault, have_running, nodes_of_target
+from paydrill.faults.node_fault import NodeFault, nodes_of_target, running_again
 
 
 @dataclass(frozen=True)
@@ -55,16 +55,11 @@ class Terminate(NodeFault):
     def inject(self, scene: Scene) -> Iterator[InForce]:
         stack = scene.stack
         nodes = nodes_of_target(stack.topology, self.node)
-        endings: list[Ending] = []
-        try:
-            for node in nodes:
-                endings.append(Ending.ask(stack, node, self.signal))
-            yield Terminating(endings, self.signal)
-        finally:
+        with running_again(stack, nodes), ExitStack() as heal:
+            endings = [Ending.ask(stack, node, self.signal) for node in nodes]
             for one in endings:
-                if not one.is_gone():
-                    stack.kill(one.node)
-                have_running(stack, one.node)
+                heal.callback(one.finish)
+            yield Terminating(endings, self.signal)
 
 
 FAULT = Terminate
