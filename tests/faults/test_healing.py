@@ -102,7 +102,8 @@ def test_a_fault_is_seen_and_healed_and_leaves_nothing(healed, backend, case):
 @pytest.fixture
 def harness(tmp_path, backend, case):
     """A harness of its own, with the case in force."""
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent / "backends")])}
+    paths = [str(HERE), str(HERE.parent / "backends"), os.environ.get("PYTHONPATH", "")]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     log = (tmp_path / "harness.log").open("w")
     process = subprocess.Popen(
         [sys.executable, str(HERE / "live.py"), str(tmp_path), backend, case],

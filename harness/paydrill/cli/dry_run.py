@@ -82,8 +82,10 @@ def _fault_action(fault: PlannedFault) -> dict[str, Any]:
         f"{key} {value}" for key, value in as_written(fault.fields).items() if key not in ("edge", "node")
     )
     where = ", ".join(fault.places) + (f" ({fields})" if fields else "")
-    undone = getattr(known().get(fault.name), "undo", "healed")
-    undo = f"{undone} at {format_seconds(fault.end_s)}, and its state read back; at once on any error or stop"
+    undone = known()[fault.name].undo if fault.name in known() else "healed"
+    undo = (
+        f"at {format_seconds(fault.end_s)} {undone}, and its state is read back; at once on any error or stop"
+    )
     return _action(fault.at_s, fault.name, where, undo)
 
 
