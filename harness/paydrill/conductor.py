@@ -169,12 +169,16 @@ class Conductor:
         if self.faults[fault_id].looks == "at its end":
             self.witnesses.look(planned, in_force)
         self.witnesses.await_look(fault_id)
-        self._count_bytes(stack, planned, "after")
+        silent = self.faults[fault_id].carries == "silence"
+        if not silent:
+            self._count_bytes(stack, planned, "after")
         problem = ""
         try:
             context.__exit__(None, None, None)
         except PaydrillError as error:
             problem = str(error)
+        if silent:
+            self._count_bytes(stack, planned, "after")
         self.timeline.write("heal", id=fault_id, name=planned.name, clean=not problem, detail=problem)
         if not self.in_force:
             self._phase("load")

@@ -237,3 +237,16 @@ def test_no_fault_ends_the_proxy_server(scene):
                 in_force.step()
         assert server_alive(scene)
     assert ask(scene) < 2
+
+
+def test_what_a_silenced_connection_had_carried_is_counted_once_it_is_healed(scene):
+    """The guard on traffic asks for it just then."""
+    partition = faults.known()["partition"](nodes=("orders-1",), from_=("payments",))
+    way = (scene.stack.topology.edges[0].name, "upstream")
+    for _ in range(20):
+        with dial(scene) as connection:
+            ask(scene, connection)
+            with partition.inject(scene):
+                before = scene.stack.toxiproxy.counters().get(way)
+            after = scene.stack.toxiproxy.counters()[way]
+        assert after.received > (before.received if before else 0)

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 Family = Literal[
     "network", "process", "disk", "clock", "resource", "load", "psp", "webhook", "operator", "attack"
 ]
-Hits = Literal["edge", "sets of nodes", "node", "database", "volume", "load", "psp", "target"]
+Hits = Literal["edge", "sets of nodes", "node", "database", "disk", "load", "psp", "target"]
 Effect = Literal["money", "availability", "none"]
 Expects = Literal["none", "some", "most"]
-Carries = Literal["bytes", "nothing", "arrivals"]
+Carries = Literal["bytes", "silence", "nothing", "arrivals"]
 WitnessKind = Literal["path", "process", "kernel", "store", "answer", "load"]
 Looks = Literal["at once", "at its end"]
 
@@ -95,8 +95,9 @@ class Unfolds(Protocol):
 class Fault(Protocol):
     """What every fault file's class offers. `name` is the file's name.
 
-    carries: what moves through the places that are hit while the fault is on: `bytes`; `nothing`, since
-    connections are refused or cut; or the `arrivals` themselves. A guard asks for it.
+    carries: what moves through the places that are hit while the fault is on: `bytes`; `silence`, since
+    open connections are kept and say nothing (the proxies count what they had carried when healing closes
+    them); `nothing`, since connections are refused or cut; or the `arrivals` themselves. A guard asks for it.
     needs: what the machine must offer besides a running stack, in words.
     looks: when its witness looks: as soon as it is in force, or just before it is healed.
     undo: what healing does, as `--dry-run` tells it.
