@@ -74,6 +74,8 @@ def jobs() -> Iterator[Job]:
     yield Job(2, "killed at every phase, docker", "passed", lambda: tests("docker"))
     for what, these in healing_tests().items():
         yield Job(4, f"{what}: seen, healed; killed -9; SIGTERM", "passed", lambda t=these: passed(t))
+    disks = ["tests/faults/test_disks_under_writes.py"]
+    yield Job(4, "disks under four writers, power cut five times", "passed", lambda: passed(disks))
 
 
 def unmutated(arguments: list[str]) -> tuple[str, bool, list[str]]:

@@ -16,7 +16,15 @@ from paydrill.yaml_source import YamlList
 
 Kind = Literal["whole", "number", "text", "truth", "choice", "rate", "names"]
 RATE_FIELD = "rate_per_s"
-UNITS = {"_kb_s": "kB/s", "_per_s": "/s", "_bytes": "bytes", "_ms": "ms", "_us": "µs", "_s": "s"}
+UNITS = {
+    "_kb_s": "kB/s",
+    "_bytes_per_s": "bytes/s",
+    "_per_s": "/s",
+    "_bytes": "bytes",
+    "_ms": "ms",
+    "_us": "µs",
+    "_s": "s",
+}
 """How a field's name ends -> its unit."""
 MOST = 1_000_000_000
 

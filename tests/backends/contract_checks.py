@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from paydrill.backends import Address, CommandResult, Stack
-from paydrill.errors import DrillBroken
+from paydrill.errors import DrillBroken, FaultNotApplied
 from paydrill.topology import Edge
 from paydrill.toxiproxy.toxic import Toxic
 
@@ -221,6 +221,14 @@ def the_psp_can_be_driven(stack: Stack, _: Hooks) -> None:
     assert Path(stack.setup.run_dir, "psp", "journal.jsonl").stat().st_size > 0
 
 
+def a_node_without_disks_of_its_own_says_so(stack: Stack, _: Hooks) -> None:
+    try:
+        stack.disk(stack.topology.node("db-1"), "wal")
+        raise AssertionError("it has a disk that nobody asked for")
+    except FaultNotApplied as problem:
+        assert "no wal disk of its own" in problem.detail
+
+
 def versions_are_told(stack: Stack, _: Hooks) -> None:
     versions = stack.versions()
     for part in ("postgresql", "nginx", "toxiproxy", "python", "starlette", "asyncpg"):
@@ -292,6 +300,7 @@ CHECKS: dict[str, Callable[[Stack, Hooks], None]] = {
         a_node_asked_to_end_ends_by_itself,
         a_paused_node_is_silent_and_goes_on,
         the_database_can_be_paused,
+        a_node_without_disks_of_its_own_says_so,
         versions_are_told,
     )
 }

@@ -17,14 +17,14 @@ import traceback
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 
 from stack_of_minitarget import minitarget
 
 from paydrill import faults
-from paydrill.backends import Backend, Stack
+from paydrill.backends import Backend, Stack, StackSetup
 from paydrill.backends.probe import startup_packet
 from paydrill.faults import Fault, InForce, Scene, Unfolds, Witness
 from paydrill.topology import Edge
@@ -40,6 +40,7 @@ PLACES: Mapping[str, Mapping[str, object]] = {
     "sets of nodes": {"nodes": ("front-1",), "from_": ("store", "lb")},
     "node": {"node": "store"},
     "database": {"node": "db-1"},
+    "disk": {"node": "db-1"},
     "load": {"rate_per_s": RATE_PER_S},
 }
 # More than a fault's own example: other kinds of servers, other ways.
@@ -63,6 +64,9 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "crash_loop of the database": {"node": "db-1", "up_ms": 400, "away_ms": 200},
     "kill_session by the kernel": {"how": "kill"},
     "pause of the database": {"node": "db-1"},
+    "disk_full of the WAL": {"disk": "wal"},
+    "disk_hang of the data": {"disk": "data"},
+    "disk_slow by bytes": {"disk": "data", "write_per_s": 0, "write_bytes_per_s": 65536},
 }
 
 
@@ -90,6 +94,12 @@ def of_today(names: list[str], day: int | None = None) -> set[str]:
 def one_of_today(names: list[str], day: int | None = None) -> str:
     day = datetime.date.today().toordinal() if day is None else day
     return names[day % len(names)]
+
+
+def setup_for(wanted: list[str], folder: Path) -> StackSetup:
+    """The mini target; with disks of its own where a case breaks one."""
+    disks = any(faults.known()[case.split()[0]].hits == "disk" for case in wanted)
+    return replace(minitarget(folder), disks_of=("db-1",) if disks else ())
 
 
 def backend_of(name: str) -> Backend:
@@ -133,12 +143,12 @@ def conduct(wanted: list[str]) -> Callable[[Stack, Callable[[], bool]], None]:
 def _try(stack: Stack, case: str, number: int) -> Result:
     stack.wait_healthy(stack.topology.nodes, 20)
     fault = fault_of(case)
-    with _sessions(stack), fault.inject(_scene(stack, number)) as in_force:
+    with _sessions(stack), fault.inject(scene(stack, number)) as in_force:
         seen = _witness(fault, in_force)
     return Result(seen.witnessed, seen.detail, tuple(_left(stack)))
 
 
-def _scene(stack: Stack, number: int) -> Scene:
+def scene(stack: Stack, number: int) -> Scene:
     load = SimpleNamespace(started=lambda: int(time.monotonic() * RATE_PER_S))
     return Scene(stack, load, stack.setup.seed, number)
 
@@ -194,7 +204,7 @@ def hold(case: str) -> Callable[[Stack, Callable[[], bool]], None]:
     """A conductor that keeps one case in force until a stop is asked for, then heals it."""
 
     def conductor(stack: Stack, stop_asked: Callable[[], bool]) -> None:
-        with _sessions(stack), fault_of(case).inject(_scene(stack, 1)) as in_force:
+        with _sessions(stack), fault_of(case).inject(scene(stack, 1)) as in_force:
             (stack.setup.run_dir / IN_FORCE).touch()
             while not stop_asked():
                 wait_s = in_force.step() if isinstance(in_force, Unfolds) else 0.05
@@ -206,7 +216,7 @@ def hold(case: str) -> Callable[[Stack, Callable[[], bool]], None]:
 
 def main() -> None:
     folder, backend, case = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-    setup = minitarget(folder)
+    setup = setup_for([case], folder)
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
     with backend_of(backend).launch(setup, hold(case)) as world:

@@ -16,9 +16,10 @@ from pathlib import Path
 import live
 import process_tree
 import pytest
-from stack_of_minitarget import minitarget
 
 from paydrill import faults
+from paydrill.backends import processes
+from paydrill.backends.local.journal import sweep_dead_runs
 
 HERE = Path(__file__).parent
 BACKENDS = ("local", "docker")
@@ -79,7 +80,7 @@ def healed(request, backend, stacks, tmp_path_factory):
 
 
 def results_of(backend, wanted, folder):
-    setup = minitarget(folder)
+    setup = live.setup_for(wanted, folder)
     with live.backend_of(backend).launch(setup, live.conduct(wanted)) as world:
         outcome = world.wait(30 + 30 * len(wanted))
     results = setup.run_dir / live.RESULTS
@@ -156,6 +157,30 @@ def test_sigterm_while_it_is_on_heals_and_ends_within_seconds(harness, tmp_path,
     took_s = time.monotonic() - began
     assert list(tmp_path.glob(f"run-*/{live.HEALED}")), told(tmp_path)
     assert took_s <= STOPPED_WITHIN_S, f"{took_s:.1f} s"
+    nothing_left(tmp_path, seen, 1.0)
+
+
+FROZEN = pytest.mark.parametrize(("backend", "case"), [("local", "disk_hang")], indirect=["backend"])
+
+
+@FROZEN
+def test_a_frozen_disk_does_not_outlive_its_watchdog(harness, tmp_path, backend, case):
+    seen = process_tree.descendants(harness.pid)
+    (watchdog,) = processes.children_of(harness.pid)
+    os.kill(watchdog.pid, signal.SIGKILL)
+    harness.wait(30)
+    nothing_left(tmp_path, seen, GONE_WITHIN_S)
+
+
+@FROZEN
+def test_a_frozen_disk_whose_harness_and_watchdog_are_dead_is_cleaned(harness, tmp_path, backend, case):
+    seen = process_tree.descendants(harness.pid)
+    (watchdog,) = processes.children_of(harness.pid)
+    harness.kill()
+    os.kill(watchdog.pid, signal.SIGKILL)
+    harness.wait()
+    run = next(tmp_path.glob("run-*"))
+    assert any(run.name in line for line in sweep_dead_runs())
     nothing_left(tmp_path, seen, 1.0)
 
 

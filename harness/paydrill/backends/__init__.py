@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from paydrill.target import Target, Timing
 from paydrill.topology import Edge, Node, Topology
@@ -19,6 +19,11 @@ from paydrill.topology import Edge, Node, Topology
 if TYPE_CHECKING:
     from paydrill.psp.control import PspControl
     from paydrill.toxiproxy.client import Toxiproxy
+
+
+DiskName = Literal["data", "wal"]
+WriteUnit = Literal["operations", "bytes"]
+DISKS: tuple[DiskName, DiskName] = ("data", "wal")
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,10 @@ class Secrets:
 
 @dataclass(frozen=True)
 class StackSetup:
-    """What to run. `source` is the target's folder, or the mutant's changed copy of it."""
+    """What to run. `source` is the target's folder, or the mutant's changed copy of it.
+
+    disks_of: names of the PostgreSQL nodes whose data and WAL get disks of their own, for disk faults.
+    """
 
     run_id: str
     run_dir: Path
@@ -43,6 +51,7 @@ class StackSetup:
     seed: int
     psp_behaviour: Mapping[str, float]
     secrets: Secrets
+    disks_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,15 @@ class CommandResult:
     code: int
     stdout: bytes
     stderr: bytes
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A file system of its own under a node. `mount`: where it is, as the conductor sees it."""
+
+    node: Node
+    name: DiskName
+    mount: Path
 
 
 class Stack(Protocol):
@@ -108,6 +126,18 @@ class Stack(Protocol):
     def resume(self, node: Node) -> None: ...
 
     def is_paused(self, node: Node) -> bool: ...
+
+    def disk(self, node: Node, name: DiskName) -> Disk:
+        """Raises FaultNotApplied where the node has none (see StackSetup.disks_of)."""
+        ...
+
+    def mount_anew(self, disk: Disk) -> None:
+        """Unmount it and mount it again, as after a power failure; nobody may be using it."""
+        ...
+
+    def limit_writes(self, disk: Disk, per_s: int, unit: WriteUnit) -> None:
+        """Let the disk's node write so much to it each second, 0 for no limit; processes to come as well."""
+        ...
 
     def wait_healthy(self, nodes: Sequence[Node], timeout_s: float) -> None:
         """Return when all answer their health probes, asked directly. Raises NotReady."""

@@ -12,8 +12,11 @@ from docker.models.containers import Container
 from paydrill.backends import (
     Address,
     CommandResult,
+    Disk,
+    DiskName,
     ProcessIdentity,
     StackSetup,
+    WriteUnit,
 )
 from paydrill.backends.docker import engine, labels, node_commands, versions
 from paydrill.backends.docker.addressing import Addresses
@@ -117,6 +120,15 @@ class DockerStack:
     def is_paused(self, node: Node) -> bool:
         state = self._state(node.name)
         return state is not None and bool(state["Paused"])
+
+    def disk(self, node: Node, name: DiskName) -> Disk:
+        raise FaultNotApplied(f"{node.name} has no {name} disk of its own: with Docker nodes have none")
+
+    def mount_anew(self, disk: Disk) -> None:
+        raise FaultNotApplied("with Docker nodes have no disks of their own")
+
+    def limit_writes(self, disk: Disk, per_s: int, unit: WriteUnit) -> None:
+        raise FaultNotApplied("with Docker nodes have no disks of their own")
 
     def wait_healthy(
         self, nodes: Sequence[Node], timeout_s: float, pause: Callable[[], None] = _short_pause

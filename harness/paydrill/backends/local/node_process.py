@@ -74,6 +74,10 @@ class NodeProcess:
         """SIGCONT to all; returns when none stands still."""
         self._until(signal.SIGCONT, lambda found: not any(p.state == "T" for p in found), "does not go on")
 
+    def pids(self) -> list[int]:
+        """All its processes, as they are numbered here."""
+        return [process.pid for process in self._all()]
+
     def is_paused(self) -> bool:
         return _all_stopped(self._all())
 
