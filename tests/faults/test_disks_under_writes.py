@@ -180,10 +180,13 @@ def test_a_hanging_disk_is_a_gap_and_a_slow_one_slows_every_commit(tmp_path):
             lambda stack: strike(stack, hang, 3.0),
             lambda stack: strike(stack, slow, 3.0),
             lambda stack: strike(stack, full, 2.0),
+            # What was given back must stay so: else the server cannot recover for want of room.
+            lambda stack: strike(stack, fault("power_cut"), 0.3),
         ],
     )
-    hung, slowed, filled = found
+    hung, slowed, filled, _ = found
     assert all(one.witnessed and one.lost == 0 for one in found)
     assert 2.0 <= hung.gap_s <= 4.0
-    assert slowed.during_ms >= 20 * slowed.before_ms
+    # The machine has other work, now more and now less: its best moment says what a commit takes here.
+    assert slowed.during_ms >= 20 * min(one.before_ms for one in found)
     assert filled.rate_per_s > 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from paydrill.backends import Disk, DiskName, Stack, disks
+from paydrill.backends import Disk, DiskName, Stack, disks, namespaces
 from paydrill.errors import FaultNotApplied
 from paydrill.faults import Carries, Effect, Expects, InForce, Scene, Witness
 from paydrill.faults.disk_fault import DiskFault, told
@@ -95,6 +95,8 @@ def _fill(filler: Path) -> None:
 
 def _give_back(disk: Disk) -> None:
     (disk.mount / FILLER).unlink(missing_ok=True)
+    # A power cut soon after must not bring the filler back.
+    namespaces.flush(str(disk.mount))
     if disks.free_bytes(disk.mount) < LEAST_FREE_BYTES:
         raise FaultNotApplied(f"{told([disk])} was given its room back and has none")
 
