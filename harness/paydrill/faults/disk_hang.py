@@ -36,7 +36,7 @@ class DiskHang(DiskFault):
     name: ClassVar[str] = "disk_hang"
     summary: ClassVar[str] = "a database's disk stalls, and later goes on as if nothing had been"
     effect: ClassVar[Effect] = "money"
-    expects: ClassVar[Expects] = "some"
+    expects: ClassVar[Expects] = "none"
     carries: ClassVar[Carries] = "bytes"
     undo: ClassVar[str] = "the disk is thawed"
     example: ClassVar[Mapping[str, object]] = {"node": "db-1", "disk": "wal"}

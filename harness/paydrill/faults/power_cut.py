@@ -44,7 +44,7 @@ class PowerCut(DiskFault):
     name: ClassVar[str] = "power_cut"
     summary: ClassVar[str] = "a database loses its power, and every write that was not flushed"
     effect: ClassVar[Effect] = "money"
-    expects: ClassVar[Expects] = "some"
+    expects: ClassVar[Expects] = "none"
     carries: ClassVar[Carries] = "nothing"
     undo: ClassVar[str] = "its disks are mounted anew and it is started"
     example: ClassVar[Mapping[str, object]] = {"node": "db-1"}
