@@ -58,7 +58,7 @@ class Job:
 
 
 def jobs() -> Iterator[Job]:
-    """Part 2: the main way, end to end."""
+    """Part 2: the main way, end to end. Part 4: every fault."""
     for backend, seeds in (("local", range(1, 6)), ("docker", range(1, 3))):
         for scenario in SCENARIOS:
             for seed in seeds:
@@ -72,6 +72,10 @@ def jobs() -> Iterator[Job]:
     for number in range(1, 4):
         yield Job(2, f"killed at every phase, local, round {number}", "passed", lambda: tests("local"))
     yield Job(2, "killed at every phase, docker", "passed", lambda: tests("docker"))
+    for what, these in healing_tests().items():
+        yield Job(4, f"{what}: seen, healed; killed -9; SIGTERM", "passed", lambda t=these: passed(t))
+    disks = ["tests/faults/test_disks_under_writes.py"]
+    yield Job(4, "disks under four writers, power cut five times", "passed", lambda: passed(disks))
 
 
 def unmutated(arguments: list[str]) -> tuple[str, bool, list[str]]:
@@ -95,6 +99,24 @@ def mutated(arguments: list[str], listed: set[str]) -> tuple[str, bool, list[str
 
 def tests(backend: str) -> tuple[str, bool, list[str]]:
     command = [PYTEST, "-q", "-p", "no:cacheprovider", "tests/drills/test_killed.py", "-k", backend]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    return done.stdout.strip().splitlines()[-1], done.returncode == 0, []
+
+
+def healing_tests() -> dict[str, list[str]]:
+    """The tests of each fault's case on each backend, as pytest numbers them."""
+    command = [PYTEST, "--collect-only", "-q", "-p", "no:cacheprovider", "tests/faults/test_healing.py"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    found: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        if line.endswith("]"):
+            backend, _, case = line.partition("[")[2].rstrip("]").partition("-")
+            found.setdefault(f"{case} on {backend}", []).append(line)
+    return found
+
+
+def passed(tests: list[str]) -> tuple[str, bool, list[str]]:
+    command = [PYTEST, "-q", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     return done.stdout.strip().splitlines()[-1], done.returncode == 0, []
 

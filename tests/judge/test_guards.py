@@ -282,6 +282,16 @@ def test_an_edge_that_refuses_needs_traffic_before_only(drill, tmp_path):
     assert tripped(guards_of(drill, tmp_path / "b")) == {}
 
 
+def test_a_witness_that_says_much_is_no_traffic(drill, tmp_path):
+    on_an_edge_that_the_psp_does_not_see(drill)
+    for line in drill.lines("counters"):
+        line["received"] = 40_000 if line["when"] == "before" else 60_000
+        line["sent"] = 0
+    assert tripped(guards_of(drill, tmp_path / "a")) == {}
+    drill.lines("witness")[0]["measured"] = {"probe_bytes_per_edge": 30_000.0}
+    assert tripped(guards_of(drill, tmp_path / "b"))["traffic_on_fault"] == codes.NO_TRAFFIC_ON_FAULT
+
+
 def test_more_arrivals_are_traffic_themselves(drill, tmp_path):
     drill.lines("fault")[0] |= {"where": ["client->lb-1"], "carries": "arrivals"}
     drill.drop_timeline("counters")

@@ -2,7 +2,8 @@
 
 Counted in bytes at the client's end of the proxies, both ways and all edges of the fault together. The
 witness's own probe is at most some hundred bytes an edge, so less than `PROBE_BYTES` an edge is nobody's
-traffic. An edge that refuses or cuts connections moves no bytes while it does: there it must have carried
+traffic; a witness that says more (to feel how narrow an edge is) tells how much, and the floor is twice as
+much. An edge that refuses or cuts connections moves no bytes while it does: there it must have carried
 traffic before. For an edge to a PSP its own request log is the better witness, and is asked first.
 """
 
@@ -50,7 +51,7 @@ def _problem(facts: RunFacts, fault: FaultFact) -> str:
     before, after = fault.bytes_before, fault.bytes_after
     if before is None or after is None:
         return f"{fault.title}: the proxies' counters were not read"
-    floor = PROBE_BYTES * len(fault.where)
+    floor = max(PROBE_BYTES, 2 * fault.probe_bytes) * len(fault.where)
     grown = after - before
     if grown > floor or (fault.carries == "nothing" and before > floor):
         return ""
