@@ -31,7 +31,8 @@ def scene(bench):
         dial=lambda edge: bench.listen,
         proxy_connections=lambda: connections(socket_table.read()),
         setup=SimpleNamespace(
-            target=SimpleNamespace(services={"payments": SimpleNamespace(health=Health(http="/livez"))})
+            ca_of=lambda node: None,
+            target=SimpleNamespace(services={"payments": SimpleNamespace(health=Health(http="/livez"))}),
         ),
     )
     return Scene(stack, SimpleNamespace(started=lambda: 0), seed=7, fault_id=1)

@@ -1,7 +1,8 @@
 """A longer conversation through an edge: enough bytes one way to feel how wide it is, and how it ends.
 
 Questions are the health probe's, one after the other on one connection (HTTP pipelining), or queries of
-the database. The last one asks for the end of the connection.
+the database. The last one asks for the end of the connection. Where the server end speaks TLS the talk is
+in TLS, for it hangs up on whoever speaks plain; the bytes told are those of the talk, not of its records.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from paydrill.backends.probe import startup_packet
@@ -62,7 +65,10 @@ class Words:
 def talk(stack: Stack, words: Sequence[Words], patience_s: float) -> tuple[Heard, ...]:
     """All edges at once; whoever has not ended after `patience_s` is heard as silence."""
     with ThreadPoolExecutor(max_workers=min(16, len(words))) as pool:
-        heard = [pool.submit(_talk, one, stack.dial(one.edge), patience_s) for one in words]
+        heard = [
+            pool.submit(_talk, one, stack.dial(one.edge), _ca_file(stack, one.edge), patience_s)
+            for one in words
+        ]
         return tuple(one.result() for one in heard)
 
 
@@ -107,21 +113,36 @@ def _message(kind: bytes, body: bytes) -> bytes:
     return kind + struct.pack("!I", 4 + len(body)) + body
 
 
-def _talk(words: Words, address: Address, patience_s: float) -> Heard:
+def _ca_file(stack: Stack, edge: Edge) -> Path | None:
+    return stack.setup.ca_of(stack.topology.node(edge.server))
+
+
+def _talk(words: Words, address: Address, ca_file: Path | None, patience_s: float) -> Heard:
     began_s = time.monotonic()
     talking = _Talking(words, began_s, began_s + patience_s)
     ended: Ended
     try:
-        with socket.create_connection((address.host, address.port), timeout=patience_s) as connection:
+        dialled = socket.create_connection((address.host, address.port), timeout=patience_s)
+        with dialled, _secured(dialled, address, ca_file) as connection:
             ended = talking.on(connection)
     except TimeoutError:
         ended = "silence"
     except ConnectionRefusedError:
         ended = "refusal"
+    except ssl.SSLError:
+        ended = "closed"  # in the middle of a record, or of the handshake
     except ConnectionError:
         ended = "reset"
     ended_s = time.monotonic() - began_s
     return Heard(words.edge.name, ended, talking.sent, talking.received, talking.last_s, ended_s)
+
+
+def _secured(connection: socket.socket, address: Address, ca_file: Path | None) -> socket.socket:
+    """Raises SSLError, and TimeoutError when the handshake takes longer than the connection's own time-out."""
+    if ca_file is None:
+        return connection
+    trusted = ssl.create_default_context(cafile=ca_file)
+    return trusted.wrap_socket(connection, server_hostname=address.host)
 
 
 class _Talking:
@@ -148,7 +169,10 @@ class _Talking:
         return "silence"
 
     def _send(self, connection: socket.socket) -> None:
-        count = connection.send(self._left)
+        try:
+            count = connection.send(self._left)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
         self._left = self._left[count:]
         self.sent += count
         if not self._left and self._hang_up:
@@ -156,8 +180,14 @@ class _Talking:
                 connection.shutdown(socket.SHUT_WR)
 
     def _listen(self, connection: socket.socket) -> bool:
-        data = connection.recv(65536)
-        if data:
-            self.received += len(data)
-            self.last_s = time.monotonic() - self._began_s
-        return bool(data)
+        """False at the end. Takes all that TLS has ready: `select` does not know of it."""
+        while True:
+            try:
+                data = connection.recv(65536)
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return True
+            if data:
+                self.received += len(data)
+                self.last_s = time.monotonic() - self._began_s
+            if not data or not (isinstance(connection, ssl.SSLSocket) and connection.pending()):
+                return bool(data)
