@@ -336,6 +336,11 @@ def test_what_a_target_does_not_offer_is_left_out(stack_target):
     }  # fmt: skip
     assert lacking["hot_sku"] == "a product with the tag hot"
     assert lacking["canary"].startswith("a request that sends intent.note")
+    nameless = {kind: replace(one, headers={}) for kind, one in client.requests.items()}
+    unknown = replace(stack_target, client=replace(client, requests=nameless))
+    assert left_out({"key_collision": 1.0, "checkout": 1.0}, unknown, WITH_DOOR) == {
+        "key_collision": "a request that sends intent.bearer or intent.customer"
+    }
     without_door = replace(WITH_DOOR, edges=WITH_DOOR.edges[:1])
     assert left_out({"challenge": 1.0, "checkout": 1.0}, stack_target, without_door) == {
         "challenge": "an edge client->psp in the topology one"

@@ -313,3 +313,31 @@ def test_share_nought_is_never_and_share_one_is_always(name):
 def test_bad_behaviours_are_refused_with_their_name(settings, said):
     with pytest.raises(UsageError, match=said):
         Behaviours.of(1, settings)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "method", "wanted"),
+    [
+        ("async_pending", "automatic", ("capture", "done", False)),
+        ("auth_expire", "manual", ("expire", "done", True)),
+        ("late_risk_decline", "manual", ("release", "done", True)),
+        ("late_risk_decline", "automatic", ("refund", "done", True)),
+        ("chargeback", "automatic", ("chargeback", "done", True)),
+    ],
+)
+def test_what_a_behaviour_lets_come_later_comes(
+    simulator, run_simulator, charge_of, wait_until, behaviour, method, wanted
+):
+    simulator.behaviour = {"rules": [{"id": "a", "behaviour": behaviour, "token": 1, "seconds": 0.3}]}
+    with run_simulator(simulator), simulator.control() as psp:
+        for token in ("pm_pd_1", "pm_pd_2"):
+            simulator.client().v1.payment_intents.create(charge_of(token, capture_method=method))
+
+        def ended() -> bool:
+            found = [(row.kind, row.status, row.by_psp) for row in simulator.read().effects if row.token == 1]
+            return found[-1] == wanted
+
+        wait_until(ended, f"the {wanted[0]}")
+        kinds_of_other = [row.kind for row in simulator.read().effects if row.token == 2]
+        assert kinds_of_other == (["auth"] if method == "manual" else ["auth", "capture"])
+        wait_until(lambda: psp.status().in_flight == 0, "nothing in flight")

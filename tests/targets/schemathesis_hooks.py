@@ -13,7 +13,7 @@ from zlib import crc32
 import schemathesis
 
 _numbers = count(1)
-_costs: dict[str, tuple[int, str]] = {}
+_unpaid: dict[str, tuple[int, str]] = {}
 _paid: list[str] = []
 
 
@@ -29,8 +29,9 @@ def before_call(context, case, kwargs):
         return
     if name == "create_order":
         case.body = {**case.body, "client_ref": f"cart-{number}", "expected_total": None}
-    if name == "pay_order" and case.path_parameters.get("order_id") in _costs:
-        amount, currency = _costs[case.path_parameters["order_id"]]
+    if name == "pay_order" and _unpaid:
+        order, (amount, currency) = list(_unpaid.items())[number % len(_unpaid)]
+        case.path_parameters["order_id"] = order
         case.body = {**case.body, "amount": amount, "currency": currency}
     if name == "refund_order" and _paid:
         case.path_parameters["order_id"] = _paid[number % len(_paid)]
@@ -44,7 +45,9 @@ def after_call(context, case, response):
     name = case.operation.definition.raw.get("operationId")
     if name == "create_order" and response.status_code == 201:
         order = response.json()
-        _costs[order["id"]] = order["total"], order["currency"]
+        _unpaid[order["id"]] = order["total"], order["currency"]
+    if name == "pay_order" and response.status_code in (200, 202, 409):
+        _unpaid.pop(case.path_parameters["order_id"], None)
     if name == "pay_order" and response.status_code == 200:
         _paid.append(response.json()["id"])
 

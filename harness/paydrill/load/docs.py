@@ -17,10 +17,15 @@ def classes_markdown() -> str:
     """What each class does, how its arrivals end where nothing is broken, and the event that it is there for."""
     head = "| class | what its customers do | ends | signature event | needs |\n|---|---|---|---|---|\n"
     rows = (
-        f"| `{one.name}` | {one.summary} | {one.ends} | {one.signature} | {' '.join(f'`{need}`' for need in one.needs)} |\n"
+        f"| `{one.name}` | {one.summary} | {one.ends} | {one.signature} | {_needs(one.needs)} |\n"
         for one in classes.known().values()
     )
     return head + "".join(rows)
+
+
+def _needs(needs: tuple[str, ...]) -> str:
+    # A bar would end the cell of the table.
+    return " ".join("`" + need.replace("|", "` or `") + "`" for need in needs)
 
 
 def with_classes(page: str) -> str:

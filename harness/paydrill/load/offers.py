@@ -53,7 +53,9 @@ def _lack(need: str, client: Client, tags: Collection[str]) -> str:
         tag = need.removeprefix(TAG)
         return "" if tag in tags else f"a product with the tag {tag}"
     if "." in need:
-        return "" if _is_sent(need, client) else f"a request that sends {need}"
+        words = need.split("|")
+        sent = any(_is_sent(word, client) for word in words)
+        return "" if sent else f"a request that sends {' or '.join(words)}"
     return "" if need in client.requests else f"the request {need}"
 
 

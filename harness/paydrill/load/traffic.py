@@ -33,8 +33,8 @@ class Traffic:
 
     signature: the event that only this class is there to bring about, in a few words
     ends:      how its arrivals end where nothing is broken
-    needs:     requests that the target's client must describe; `intent.note`: a request that sends it;
-               `tag:hot`: a product of the catalogue with that tag
+    needs:     requests that the target's client must describe; `intent.note`: a request that sends it (with
+               `|` between several: one of them); `tag:hot`: a product of the catalogue with that tag
     checkout:  its intents count as checkouts: what they want is to buy and pay
     at_once:   at most so many requests of one arrival are under way together
     """

@@ -15,6 +15,8 @@ class KeyCollision(Traffic):
     summary = "Two customers place and pay orders of their own at the same moment, with equal keys."
     signature = "an order of one's own under a key that another customer used"
     ends = "both paid, each their own order"
+    # A shop that does not know who is asking cannot tell two customers' keys apart.
+    needs = ("create", "pay", "read", "intent.bearer|intent.customer")
     at_once = 2
 
     def run(self, shopper: Shopper) -> Ended:
