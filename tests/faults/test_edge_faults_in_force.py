@@ -245,7 +245,6 @@ def test_no_fault_ends_the_proxy_server(scene):
 
 
 def test_what_is_said_into_a_partition_is_counted_on_the_kept_connection_while_it_is_on(scene):
-    """The guard on traffic asks for it just before healing."""
     partition = faults.known()["partition"](nodes=("orders-1",), from_=("payments",))
     name = scene.stack.topology.edges[0].name
     with dial(scene) as connection:

@@ -27,7 +27,7 @@ Family = Literal[
 Hits = Literal["edge", "sets of nodes", "node", "database", "disk", "load", "psp", "target"]
 Effect = Literal["money", "availability", "none"]
 Expects = Literal["none", "some", "most"]
-Carries = Literal["bytes", "nothing", "arrivals"]
+Carries = Literal["bytes", "silence", "nothing", "arrivals"]
 WitnessKind = Literal["path", "process", "kernel", "store", "answer", "load"]
 Looks = Literal["at once", "at its end"]
 
@@ -95,9 +95,9 @@ class Unfolds(Protocol):
 class Fault(Protocol):
     """What every fault file's class offers. `name` is the file's name.
 
-    carries: what moves through the places that are hit while the fault is on: `bytes` (also what is said into
-    a silence); `nothing`, since connections are refused or cut; or the `arrivals` themselves. A guard asks for
-    it.
+    carries: what moves through the places that are hit while the fault is on: `bytes`; `silence`, since
+    open connections are kept and whoever waits for an answer on them says nothing more; `nothing`, since
+    connections are refused or cut; or the `arrivals` themselves. A guard asks for it.
     needs: what the machine must offer besides a running stack, in words.
     looks: when its witness looks: as soon as it is in force, or just before it is healed.
     undo: what healing does, as `--dry-run` tells it.

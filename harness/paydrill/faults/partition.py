@@ -33,7 +33,7 @@ class Partition:
     hits: ClassVar[Hits] = "sets of nodes"
     effect: ClassVar[Effect] = "money"
     expects: ClassVar[Expects] = "some"
-    carries: ClassVar[Carries] = "bytes"
+    carries: ClassVar[Carries] = "silence"
     backends: ClassVar[tuple[str, ...]] = ("local", "docker", "attached")
     needs: ClassVar[tuple[str, ...]] = ()
     witnessed_by: ClassVar[WitnessKind] = "path"

@@ -153,6 +153,7 @@ class _Talking:
         self._hang_up = words.hang_up
         self._began_s = began_s
         self._give_up_s = give_up_s
+        self._over = False
         self.sent = 0
         self.received = 0
         self.last_s = 0.0
@@ -181,13 +182,24 @@ class _Talking:
 
     def _listen(self, connection: socket.socket) -> bool:
         """False at the end. Takes all that TLS has ready: `select` does not know of it."""
-        while True:
+        while not self._over:
             try:
                 data = connection.recv(65536)
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return True
-            if data:
-                self.received += len(data)
-                self.last_s = time.monotonic() - self._began_s
-            if not data or not (isinstance(connection, ssl.SSLSocket) and connection.pending()):
-                return bool(data)
+            if not data:
+                self._over = True
+                break
+            self.received += len(data)
+            self.last_s = time.monotonic() - self._began_s
+            if not (isinstance(connection, ssl.SSLSocket) and connection.pending()):
+                return True
+        return isinstance(connection, ssl.SSLSocket) and _is_open(connection)
+
+
+def _is_open(connection: ssl.SSLSocket) -> bool:
+    """Whether the connection goes on after TLS has said its good-bye on it."""
+    try:
+        return bool(socket.socket.recv(connection, 65536))
+    except BlockingIOError:
+        return True
