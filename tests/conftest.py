@@ -21,6 +21,8 @@ from paydrill.toxiproxy.transport import ToxiproxyError
 
 
 class Quiet(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
     def do_GET(self):
         self.send_response(200)
         self.send_header("Content-Length", "2")

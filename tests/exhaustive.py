@@ -76,6 +76,7 @@ class Job:
 def jobs() -> Iterator[Job]:
     yield from main_way()
     yield from stack_and_classes()
+    yield from every_fault()
 
 
 def main_way() -> Iterator[Job]:
@@ -103,6 +104,14 @@ def stack_and_classes() -> Iterator[Job]:
                 arguments = [*more, "--backend", backend, "--seed", str(seed)]
                 yield Job(3, " ".join(arguments), "pass", lambda a=arguments: unmutated(a))
     yield Job(3, "the PSP killed a hundred times under load", "passed", psp_kills)
+
+
+def every_fault() -> Iterator[Job]:
+    """Part 4: every fault on a real stack of each backend that it claims, and disks under writes."""
+    for what, these in healing_tests().items():
+        yield Job(4, f"{what}: seen, healed; killed -9; SIGTERM", "passed", lambda t=these: pytest(*t))
+    disks = "tests/faults/test_disks_under_writes.py"
+    yield Job(4, "disks under four writers, power cut five times", "passed", lambda: pytest(disks))
 
 
 def unmutated(arguments: list[str]) -> tuple[str, bool, list[str]]:
@@ -138,6 +147,18 @@ def pytest(*arguments: str) -> tuple[str, bool, list[str]]:
     command = [PYTEST, "-q", "-p", "no:cacheprovider", *arguments]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     return done.stdout.strip().splitlines()[-1], done.returncode == 0, []
+
+
+def healing_tests() -> dict[str, list[str]]:
+    """The tests of each fault's case on each backend, as pytest numbers them."""
+    command = [PYTEST, "--collect-only", "-q", "-p", "no:cacheprovider", "tests/faults/test_healing.py"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    found: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        if line.endswith("]"):
+            backend, _, case = line.partition("[")[2].rstrip("]").partition("-")
+            found.setdefault(f"{case} on {backend}", []).append(line)
+    return found
 
 
 def drill(arguments: list[str]) -> dict:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from paydrill import collector, host_fit
 from paydrill.backends import Stack
 from paydrill.clock import MonotonicClock
 from paydrill.errors import DrillBroken, InstrumentDied, PaydrillError
-from paydrill.faults import Fault, InForce, Scene
+from paydrill.faults import FOR_EVER_S, Fault, InForce, Scene, Unfolds
 from paydrill.load.child import LoadChild
 from paydrill.plan import Plan, PlannedFault
 from paydrill.quiescence import wait_until_settled
@@ -45,7 +45,8 @@ class Conductor:
     faults: Mapping[int, Fault]
     run: RunFolder
     timeline: LineLog
-    in_force: dict[int, AbstractContextManager[InForce]] = field(default_factory=dict)
+    contexts: dict[int, AbstractContextManager[InForce]] = field(default_factory=dict)
+    in_force: dict[int, InForce] = field(default_factory=dict)
     witnesses: Witnesses = field(init=False)
 
     def conduct(self, stack: Stack, stop_asked: Callable[[], bool]) -> None:
@@ -107,7 +108,7 @@ class Conductor:
 
     def _drill(self, stack: Stack, load: LoadChild, stop_asked: Callable[[], bool]) -> str:
         """Returns `over` or `interrupted`; raises InstrumentDied after healing."""
-        scene = Scene(stack, load)
+        scene = Scene(stack, load, self.plan.seed, fault_id=0)
         t0_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
         load.go(t0_ns)
         self._phase("load", t0=t0_ns)
@@ -128,21 +129,29 @@ class Conductor:
                 state, action = next_action(state, Passed(now_s))
             match action:
                 case Inject(fault):
-                    self._inject(fault, scene)
+                    self._inject(fault, replace(scene, fault_id=fault))
                 case Heal(fault):
                     self._heal(fault, stack)
                 case Finish():
                     return "interrupted" if state.stopping else "over"
                 case _:
-                    time.sleep(max(0.0, min(POLL_S, action.at_s - now_s)))
+                    due_s = self._unfold()
+                    now_s = (time.monotonic_ns() - t0_ns) / 1e9
+                    time.sleep(max(0.0, min(POLL_S, due_s, action.at_s - now_s)))
+
+    def _unfold(self) -> float:
+        """Let every fault in force go on; the seconds until one of them wants to again."""
+        return min(
+            (one.step() for one in self.in_force.values() if isinstance(one, Unfolds)), default=FOR_EVER_S
+        )
 
     def _inject(self, fault_id: int, scene: Scene) -> None:
         planned, fault = self._planned(fault_id), self.faults[fault_id]
         self._phase("fault", id=fault_id)
         self._count_bytes(scene.stack, planned, "before")
         context = fault.inject(scene)
-        in_force = context.__enter__()
-        self.in_force[fault_id] = context
+        self.in_force[fault_id] = context.__enter__()
+        self.contexts[fault_id] = context
         self.timeline.write(
             "fault",
             id=fault_id,
@@ -154,14 +163,17 @@ class Conductor:
             carries=fault.carries,
             planned_end_s=planned.end_s,
         )
-        self.witnesses.look(planned, in_force)
+        if fault.looks == "at once":
+            self.witnesses.look(planned, self.in_force[fault_id])
 
     def _heal(self, fault_id: int, stack: Stack) -> None:
         planned = self._planned(fault_id)
-        self.witnesses.await_look(fault_id)
-        context = self.in_force.pop(fault_id, None)
-        if context is None:
+        in_force, context = self.in_force.pop(fault_id, None), self.contexts.pop(fault_id, None)
+        if in_force is None or context is None:
             return
+        if self.faults[fault_id].looks == "at its end":
+            self.witnesses.look(planned, in_force)
+        self.witnesses.await_look(fault_id)
         self._count_bytes(stack, planned, "after")
         problem = ""
         try:

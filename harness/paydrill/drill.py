@@ -26,7 +26,7 @@ from paydrill.judge import get_ready, judge, write_outcome
 from paydrill.mutants import apply_mutant
 from paydrill.not_run import cannot, not_run
 from paydrill.phase_teller import PhaseTeller
-from paydrill.plan import fault_of
+from paydrill.plan import PlannedFault, fault_of
 from paydrill.request import DrillRequest
 from paydrill.run_folder import LineLog, RunFolder
 from paydrill.run_record import begin_run, new_run_id
@@ -171,12 +171,25 @@ def _setup(request: DrillRequest, run_id: str, run: RunFolder, source: Path) -> 
         timing=_timing(request),
         seed=request.seed,
         psp_behaviour=request.plan.psp,
+        disks_of=_disks_of(request.plan.faults),
         secrets=Secrets(
             psp_api_key="sk_test_" + secrets.token_hex(12),
             webhook_secret="whsec_" + secrets.token_hex(16),
             caller_secret=secrets.token_hex(16),
         ),
     )
+
+
+def _disks_of(faults: Sequence[PlannedFault]) -> tuple[str, ...]:
+    """The nodes whose disks the plan breaks."""
+    catalogue = known()
+    hit = [
+        place
+        for fault in faults
+        if fault.name in catalogue and catalogue[fault.name].hits == "disk"
+        for place in fault.places
+    ]
+    return tuple(dict.fromkeys(hit))
 
 
 def _timing(request: DrillRequest) -> Timing:

@@ -12,15 +12,26 @@ from typing import Any, Literal, cast
 from paydrill.faults import Fault
 from paydrill.topology import Topology, UnknownPlace
 from paydrill.yaml_fields import Field, Section, nearest, one_of
+from paydrill.yaml_source import YamlList
 
-Kind = Literal["whole", "number", "text", "truth", "choice", "rate"]
+Kind = Literal["whole", "number", "text", "truth", "choice", "rate", "names"]
 RATE_FIELD = "rate_per_s"
+UNITS = {
+    "_kb_s": "kB/s",
+    "_bytes_per_s": "bytes/s",
+    "_per_s": "/s",
+    "_bytes": "bytes",
+    "_ms": "ms",
+    "_us": "µs",
+    "_s": "s",
+}
+"""How a field's name ends -> its unit."""
 MOST = 1_000_000_000
 
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """One field: `key` in YAML, `name` in Python. `choices` only for kind `choice`."""
+    """One field: `key` in YAML, `name` in Python (`from_` is the key `from`). `choices` only for kind `choice`."""
 
     key: str
     name: str
@@ -28,6 +39,13 @@ class FieldSpec:
     required: bool
     default: object = None
     choices: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """As people write it; empty for what has none."""
+        if self.name.endswith("share"):
+            return "0…1"
+        return next((unit for end, unit in UNITS.items() if self.name.endswith(end)), "")
 
     @property
     def most(self) -> float:
@@ -64,7 +82,7 @@ def read_fault(step: Section, fault: type[Fault], reserved: tuple[str, ...]) -> 
 
 
 def places_of(step: Section, fault: Fault, topology: Topology) -> tuple[str, ...]:
-    """What the fault hits; an unknown node or edge is noted and gives nothing."""
+    """What the fault hits; an unknown node or edge, or one that it may not hit, is noted and gives nothing."""
     try:
         return fault.places(topology)
     except UnknownPlace as error:
@@ -76,6 +94,9 @@ def places_of(step: Section, fault: Fault, topology: Topology) -> tuple[str, ...
             what = f"{error.place!r} is not in the topology {topology.name}"
             field.wrong(what if near else f"{what}: expected {one_of(known)}", near)
         return ()
+    except ValueError as error:
+        step.key_wrong("fault", str(error))
+        return ()
 
 
 def values_of(fault: Fault) -> Mapping[str, object]:
@@ -84,12 +105,25 @@ def values_of(fault: Fault) -> Mapping[str, object]:
     return {field.name: getattr(named, field.name) for field in dataclasses.fields(named)}
 
 
+def as_written(fields: Mapping[str, object]) -> dict[str, str]:
+    """Fields for people: keys as in a scenario, lists as they are written there."""
+    return {
+        name.rstrip("_"): f"[{', '.join(str(one) for one in value)}]"
+        if isinstance(value, (tuple, list))
+        else str(value)
+        for name, value in fields.items()
+    }
+
+
 def _node_names(topology: Topology) -> list[str]:
     return sorted({node.name for node in topology.nodes} | {node.service for node in topology.nodes})
 
 
 def _is_text(field: Field, text: str) -> bool:
-    return getattr(field.node, "text", None) == text
+    if getattr(field.node, "text", None) == text:
+        return True
+    items = field.node.items if isinstance(field.node, YamlList) else ()
+    return any(getattr(item, "text", None) == text for item in items)
 
 
 def _spec(field: dataclasses.Field[Any], hint: Any) -> FieldSpec:
@@ -98,7 +132,7 @@ def _spec(field: dataclasses.Field[Any], hint: Any) -> FieldSpec:
     if field.name == RATE_FIELD:
         return FieldSpec("rate", field.name, "rate", required, default)
     kind, choices = _kind(hint, field.name)
-    return FieldSpec(field.name, field.name, kind, required, default, choices)
+    return FieldSpec(field.name.rstrip("_"), field.name, kind, required, default, choices)
 
 
 def _kind(hint: Any, name: str) -> tuple[Kind, tuple[str, ...]]:
@@ -109,6 +143,8 @@ def _kind(hint: Any, name: str) -> tuple[Kind, tuple[str, ...]]:
             return _kind(inner[0], name)
     if origin is Literal:
         return "choice", tuple(str(one) for one in typing.get_args(hint))
+    if origin is tuple and typing.get_args(hint) == (str, ...):
+        return "names", ()
     plain: dict[Any, Kind] = {int: "whole", float: "number", str: "text", bool: "truth"}
     if hint in plain:
         return plain[hint], ()
@@ -129,3 +165,6 @@ def _read(field: Field, spec: FieldSpec) -> object | None:
             return field.rate()
         case "text":
             return field.text(limit=200)
+        case "names":
+            names = [item.text(limit=200) for item in field.items()]
+            return tuple(names) if isinstance(field.node, YamlList) and None not in names else None

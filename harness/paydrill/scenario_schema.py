@@ -112,6 +112,7 @@ def _value(spec: FieldSpec) -> dict[str, Any]:
         "truth": {"type": "boolean"},
         "choice": {"enum": list(spec.choices)},
         "rate": {"type": "string", "pattern": RATE},
+        "names": {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
     }
     default = {} if spec.required or spec.default is None else {"default": spec.default}
     return {**values[spec.kind], **default}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from paydrill.fault_fields import places_of, read_fault, values_of
-from paydrill.faults import Fault
+from paydrill.faults import Claims, Fault
 from paydrill.scenario import Step
 from paydrill.topology import Topology
 from paydrill.units import format_seconds
@@ -81,7 +81,7 @@ def _check_end(at: Field, length: Field, at_s: float, for_s: float, duration_s: 
 
 def _written_places(fault: Fault) -> tuple[str, ...]:
     values = values_of(fault)
-    return tuple(str(values[key]) for key in ("edge", "node") if key in values)
+    return tuple(str(values[key]) for key in ("edge", "node", "nodes") if key in values)
 
 
 def _hits(fault: Fault, places: tuple[str, ...]) -> frozenset[str]:
@@ -90,7 +90,8 @@ def _hits(fault: Fault, places: tuple[str, ...]) -> frozenset[str]:
     if "node" in values:
         return frozenset(f"node {place}" for place in places)
     way = f" {values['direction']}" if "direction" in values else ""
-    return frozenset(f"{fault.name}{way} on {place}" for place in places or ("the load",))
+    claimed = fault.claims if isinstance(fault, Claims) else fault.name
+    return frozenset(f"{claimed}{way} on {place}" for place in places or ("the load",))
 
 
 def _refuse_twice_at_once(one: _Read, other: _Read) -> None:
@@ -102,7 +103,8 @@ def _refuse_twice_at_once(one: _Read, other: _Read) -> None:
     # Said at the one that stands later in the file, with the time at which it could begin.
     field = other.section.get("at")
     if field is not None:
-        busy = one.step.fault.name if both[0].startswith("node ") else "the same fault"
+        same = one.step.fault.name == other.step.fault.name and not both[0].startswith("node ")
+        busy = "the same fault" if same else one.step.fault.name
         span = f"{format_seconds(one.step.at_s)} to {format_seconds(one.end_s)}"
         where = both[0] + (f" and {len(both) - 1} more" if len(both) > 1 else "")
         field.wrong(

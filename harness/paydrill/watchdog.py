@@ -30,6 +30,7 @@ from paydrill.backends.namespaces import NamespaceKind
 from paydrill.errors import PaydrillError
 
 KILL_WITHIN_S = 5.0
+RELEASE_AGAIN_MS = 200
 UNEXPECTED = 70  # exit code of a conductor that ended by an error nobody foresaw (EX_SOFTWARE)
 
 StopRequested = Callable[[], bool]
@@ -43,6 +44,8 @@ class WorldPlan:
     namespaces: `root` (new PID, mount, network, IPC and UTS namespaces), `user` (the same in a new user
                 namespace) or `none`; `work` then finds itself inside, with nothing mounted yet
     work:       the conductor; runs in C
+    release:    lets go of what would keep processes from dying (frozen file systems); called before and
+                while everything below is killed, in the watchdog and, when C ends, in B; idempotent
     sweep:      removes what dead processes leave (folders, containers); runs in the watchdog, or in O
                 when the watchdog is dead; idempotent; must open its own connections
     """
@@ -51,6 +54,7 @@ class WorldPlan:
     namespaces: NamespaceKind
     work: Callable[[StopRequested], None]
     sweep: Callable[[], None]
+    release: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,8 @@ def watch(plan: WorldPlan, pipes: Pipes) -> NoReturn:
             os.close(guard_w)
             os.close(pipes.lease)
             _below(plan, pipes, guard_r)
+        if plan.namespaces == "root":
+            namespaces.fork_here_again()  # `release` and `sweep` may fork
         pipes.say(below=below)
         _wait_for_an_end(below, pipes.lease)
         _end_below(plan, pipes, below)
@@ -124,7 +130,7 @@ def _end_below(plan: WorldPlan, pipes: Pipes, below: int) -> None:
     """With namespaces: killing their init kills all; waitpid returns when all are reaped."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(below, signal.SIGKILL)
-    _, status = os.waitpid(below, 0)
+    status = _await_death(plan, below)
     if plan.namespaces == "none":
         _say_ended(pipes, status)
     else:
@@ -133,6 +139,20 @@ def _end_below(plan: WorldPlan, pipes: Pipes, below: int) -> None:
     left = processes.end_all(lambda: processes.children_of(os.getpid()), KILL_WITHIN_S)
     if left:
         raise TimeoutError(f"processes {left} do not die")
+
+
+def _await_death(plan: WorldPlan, below: int) -> int:
+    """Its wait status. Whoever waits for a frozen disk dies only once that is thawed."""
+    fd = os.pidfd_open(below)
+    try:
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        plan.release()
+        while not poll.poll(RELEASE_AGAIN_MS):
+            plan.release()
+    finally:
+        os.close(fd)
+    return os.waitpid(below, 0)[1]
 
 
 def _sweep(plan: WorldPlan, pipes: Pipes) -> None:
@@ -169,6 +189,7 @@ def _init(plan: WorldPlan, pipes: Pipes) -> NoReturn:
     while True:
         pid, status = os.wait()
         if pid == conductor:
+            plan.release()
             _say_ended(pipes, status)
             os._exit(0)
 

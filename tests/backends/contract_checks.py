@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 import time
 import traceback
 import urllib.error
@@ -17,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from paydrill.backends import Address, CommandResult, Stack
-from paydrill.errors import DrillBroken
+from paydrill.errors import DrillBroken, FaultNotApplied
 from paydrill.topology import Edge
 from paydrill.toxiproxy.toxic import Toxic
 from paydrill.toxiproxy.traffic import edge_bytes
@@ -94,6 +95,19 @@ def kill_ends_a_node_and_start_makes_another(stack: Stack, _: Hooks) -> None:
         before = stack.process(node)
         stack.kill(node)
         assert stack.process(node) is None, name
+        stack.start(node)
+        stack.wait_healthy([node], 20)
+        assert stack.process(node) not in (None, before), name
+    _until(lambda: _get(stack, "/ask") == {"answers": ["hello", "hello"]})
+
+
+def a_node_asked_to_end_ends_by_itself(stack: Stack, _: Hooks) -> None:
+    for name, number in (("front-1", signal.SIGTERM), ("lb-1", signal.SIGQUIT), ("db-1", signal.SIGINT)):
+        node = stack.topology.node(name)
+        before = stack.process(node)
+        stack.send_signal(node, number)
+        _until(lambda node=node: stack.process(node) is None)  # type: ignore[misc]
+        stack.send_signal(node, number)  # nobody is there
         stack.start(node)
         stack.wait_healthy([node], 20)
         assert stack.process(node) not in (None, before), name
@@ -261,6 +275,14 @@ def bytes_of_a_kept_connection_are_counted(stack: Stack, _: Hooks) -> None:
     _until(lambda: edge_bytes(stack)["client->lb-1"].received < while_open.received + sent)
 
 
+def a_node_without_disks_of_its_own_says_so(stack: Stack, _: Hooks) -> None:
+    try:
+        stack.disk(stack.topology.node("db-1"), "wal")
+        raise AssertionError("it has a disk that nobody asked for")
+    except FaultNotApplied as problem:
+        assert "no wal disk of its own" in problem.detail
+
+
 def versions_are_told(stack: Stack, _: Hooks) -> None:
     versions = stack.versions()
     for part in ("postgresql", "nginx", "toxiproxy", "python", "starlette", "asyncpg"):
@@ -346,8 +368,10 @@ CHECKS: dict[str, Callable[[Stack, Hooks], None]] = {
         a_toxic_acts_on_its_edge_only,
         a_killed_node_refuses_through_its_edge,
         kill_ends_a_node_and_start_makes_another,
+        a_node_asked_to_end_ends_by_itself,
         a_paused_node_is_silent_and_goes_on,
         the_database_can_be_paused,
+        a_node_without_disks_of_its_own_says_so,
         versions_are_told,
     )
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from paydrill.backends import Address
+from paydrill.backends import Address, Disk
 from paydrill.backends.attached.places import Places
 from paydrill.backends.attached.reach import Reach
 from paydrill.backends.attached.stack import AttachedStack
@@ -54,9 +56,16 @@ def test_events_go_through_their_own_proxy_and_only_where_they_are_wanted():
 
 def test_nothing_can_be_done_to_the_processes_of_somebody_else():
     stack = AttachedStack(places(CLIENT_EDGE).setup, places(CLIENT_EDGE), None, None, None, {})
-    for deed in (stack.kill, stack.start, stack.pause, stack.resume):
+    disk = Disk(NODE, "wal", Path("/nowhere"))
+    for deed in (
+        *(partial(deed, NODE) for deed in (stack.kill, stack.start, stack.pause, stack.resume)),
+        lambda: stack.send_signal(NODE, signal.SIGTERM),
+        lambda: stack.disk(NODE, "wal"),
+        lambda: stack.mount_anew(disk),
+        lambda: stack.limit_writes(disk, 50, "operations"),
+    ):
         with pytest.raises(FaultNotApplied, match="payments-1 is run by somebody else"):
-            deed(NODE)
+            deed()
     for read in (lambda: stack.sql(NODE, "SELECT 1", 1), lambda: stack.run_in(NODE, ["true"], 1)):
         with pytest.raises(DrillBroken, match="run by somebody else"):
             read()

@@ -11,15 +11,18 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from contract import backends_under_test
 from contract_checks import charge
 from stack_of_minitarget import TOPOLOGY, minitarget
 
+from paydrill import faults
 from paydrill.backends import Outcome, Stack
 from paydrill.backends.tls import CERT_FILE, KEY_FILE
 from paydrill.errors import NotReady
+from paydrill.faults import Scene
 from paydrill.psp.journal_reader import read_journal
 from paydrill.run_folder import RunFolder
 from paydrill.topology import Edge
@@ -27,6 +30,17 @@ from paydrill.topology import Edge
 UNDER_TEST = backends_under_test()
 TLS = replace(TOPOLOGY, name="mini-tls", settings={"tls": True})
 ENTRANCE = Edge("client", "lb-1")
+THROUGH_TLS: tuple[tuple[str, dict[str, object]], ...] = (
+    ("latency", {"latency_ms": 200}),
+    ("timeout", {}),
+    ("bandwidth", {"rate_kb_s": 20}),
+    ("bandwidth", {"rate_kb_s": 50, "direction": "upstream"}),
+    ("slicer", {"average_size_bytes": 48, "delay_us": 2000}),
+    ("slow_close", {"delay_ms": 400}),
+    ("slow_close", {"delay_ms": 400, "direction": "upstream"}),
+    ("limit_data", {"limit_bytes": 500}),
+    ("limit_data", {"limit_bytes": 4000}),
+)
 
 
 def everything(stack: Stack, _: Callable[[], bool]) -> None:
@@ -67,9 +81,22 @@ def everything(stack: Stack, _: Callable[[], bool]) -> None:
         peek = stack.run_in(stack.topology.node("store-1"), ["cat", f"{folder}/{KEY_FILE}"], 10)
         assert peek.code != 0, "another node reads the key"
 
+    faults_are_seen_through_tls(stack)
+
     stack.kill(lb)
     stack.start(lb)
     stack.wait_healthy([lb], 20)
+
+
+def faults_are_seen_through_tls(stack: Stack) -> None:
+    """Who asks in plain hears one refusal: too little to feel how wide an edge is."""
+    load = SimpleNamespace(started=lambda: 0)
+    for number, (name, keys) in enumerate(THROUGH_TLS):
+        fault = faults.known()[name](edge=ENTRANCE.name, **keys)
+        with fault.inject(Scene(stack, load, 1, number)) as in_force:
+            seen = in_force.witness()
+            assert seen.witnessed, (name, keys, seen)
+        assert stack.toxiproxy.leftovers() == []
 
 
 def params() -> list[object]:

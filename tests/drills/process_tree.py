@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -29,12 +30,16 @@ def alive(processes: set[tuple[int, str]]) -> set[tuple[int, str]]:
 
 
 def leftovers(run_id: str) -> list[str]:
-    """Mounts, temporary folders, containers and networks that name the run."""
+    """Mounts, loop devices, cgroups, temporary folders, containers and networks that name the run."""
     found = [
         f"mount: {line}" for line in Path("/proc/self/mountinfo").read_text().splitlines() if run_id in line
     ]
     temporary = Path(os.environ.get("TMPDIR", "/tmp"))
     found += [f"folder: {path}" for path in temporary.glob(f"*{run_id}*")]
+    for device in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with contextlib.suppress(OSError):
+            found += [f"loop device: {device}"] if run_id in device.read_text() else []
+    found += [f"cgroup: {path}" for path in Path("/sys/fs/cgroup").glob(f"*/*{run_id}*")]
     if shutil.which("docker"):
         for kind in ("container", "network"):
             command = ["docker", kind, "ls", "-q", "--filter", f"label=io.paydrill.run={run_id}"]

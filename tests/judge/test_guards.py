@@ -273,13 +273,27 @@ def test_a_changed_byte_in_the_journal_breaks_the_chain(drill, tmp_path):
     assert "hash does not follow" in facts.psps[0].broken
 
 
-def test_an_edge_that_refuses_needs_traffic_before_only(drill, tmp_path):
+@pytest.mark.parametrize("carries", ["nothing", "silence"])
+def test_an_edge_that_refuses_or_is_silent_needs_traffic_before_only(drill, tmp_path, carries):
     on_an_edge_that_the_psp_does_not_see(drill)
     for line in drill.lines("counters"):
         line["received"] = line["sent"] = 40_000
     assert tripped(guards_of(drill, tmp_path / "a"))["traffic_on_fault"] == codes.NO_TRAFFIC_ON_FAULT
-    drill.lines("fault")[0]["carries"] = "nothing"
+    drill.lines("fault")[0]["carries"] = carries
     assert tripped(guards_of(drill, tmp_path / "b")) == {}
+    for line in drill.lines("counters"):
+        line["received"] = line["sent"] = 100
+    assert tripped(guards_of(drill, tmp_path / "c"))["traffic_on_fault"] == codes.NO_TRAFFIC_ON_FAULT
+
+
+def test_a_witness_that_says_much_is_no_traffic(drill, tmp_path):
+    on_an_edge_that_the_psp_does_not_see(drill)
+    for line in drill.lines("counters"):
+        line["received"] = 40_000 if line["when"] == "before" else 60_000
+        line["sent"] = 0
+    assert tripped(guards_of(drill, tmp_path / "a")) == {}
+    drill.lines("witness")[0]["measured"] = {"probe_bytes_per_edge": 30_000.0}
+    assert tripped(guards_of(drill, tmp_path / "b"))["traffic_on_fault"] == codes.NO_TRAFFIC_ON_FAULT
 
 
 def test_more_arrivals_are_traffic_themselves(drill, tmp_path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from paydrill.faults import known
 from paydrill.load import classes
 from paydrill.psp.rules import NUMBERS
 from paydrill.scenario_file import KEYS, PSP_SHARES, SLOS
@@ -20,13 +19,5 @@ def test_the_example_is_a_scenario(load):
 
 
 def test_every_word_of_a_scenario_is_told():
-    for word in (*KEYS, *known(), *classes.known(), *PSP_SHARES, *NUMBERS, *SLOS):
+    for word in (*KEYS, *classes.known(), *PSP_SHARES, *NUMBERS, *SLOS):
         assert f"`{word}" in TEXT, f"docs/scenarios.md does not tell `{word}`"
-
-
-def test_the_table_of_faults_names_every_key():
-    from paydrill.fault_fields import specs_of
-
-    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", TEXT.partition("## Faults")[2], re.MULTILINE))
-    for name, fault in known().items():
-        assert set(re.findall(r"`(\w+)`", rows[name])) == {spec.key for spec in specs_of(fault)}

@@ -26,7 +26,7 @@ ONE_MISTAKE = {
     ),
     "a misspelt key of a fault": (
         timeline("{at: 5s, for: 6s, fault: latency, edge: payments->psp, latencyms: 5, latency_ms: 5}"),
-        "s.yaml:6:60: timeline[0].latencyms: unknown key 'latencyms': expected one of at, direction, edge, "
+        "s.yaml:6:60: timeline[0].latencyms: unknown key 'latencyms': expected one of at, direction, edge, existing, "
         "fault, for, jitter_ms, latency_ms",
     ),
     "a fault's key without its unit": (
@@ -105,6 +105,36 @@ ONE_MISTAKE = {
         ),
         "s.yaml:7:10: timeline[1].at: twice at once: kill is in force from 5s to 11s "
         "(timeline[0]; node payments-1) (did you mean 11s?)",
+    ),
+    "an edge that flaps while it is down": (
+        timeline(
+            "{at: 5s, for: 6s, fault: down, edge: payments->psp}",
+            "{at: 9s, for: 3s, fault: flap, edge: payments-2->psp}",
+        ),
+        "s.yaml:7:10: timeline[1].at: twice at once: down is in force from 5s to 11s "
+        "(timeline[0]; down on payments-2->psp) (did you mean 11s?)",
+    ),
+    "a value that no witness could see": (
+        timeline("{at: 5s, for: 6s, fault: bandwidth, edge: payments->psp, rate_kb_s: 0}"),
+        "s.yaml:6:23: timeline[0].fault: rate_kb_s is 1 to 200, not 0: 0 hangs the proxy, and with more "
+        "the short messages of a payment feel nothing",
+    ),
+    "a set of nodes that is no list": (
+        timeline("{at: 5s, for: 6s, fault: partition, nodes: payments, from: [psp]}"),
+        "s.yaml:6:48: timeline[0].nodes: expected a list, got 'payments'",
+    ),
+    "an unknown node in a set": (
+        timeline("{at: 5s, for: 6s, fault: partition, nodes: [payments], from: [lb-1, pps]}"),
+        "s.yaml:6:66: timeline[0].from: 'pps' is not in the topology two (did you mean psp?)",
+    ),
+    "two sets without an edge between them": (
+        timeline("{at: 5s, for: 6s, fault: partition, nodes: [psp], from: [lb-1]}"),
+        "s.yaml:6:30: timeline[0].fault: 'psp->lb-1' is not in the topology two (did you mean client->lb-1?)",
+    ),
+    "a fault of an instrument": (
+        timeline("{at: 5s, for: 6s, fault: kill, node: psp}"),
+        "s.yaml:6:23: timeline[0].fault: 'psp' is an instrument of the harness and no node of the target; "
+        "an edge to it can be broken, such as 'payments-1->psp'",
     ),
     "two spikes at once": (
         timeline(

@@ -6,11 +6,12 @@ Faults, the conductor and the collectors know only this file.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from paydrill.run_folder import RunFolder
 from paydrill.target import Target, Timing
@@ -19,6 +20,11 @@ from paydrill.topology import Edge, Node, Topology
 if TYPE_CHECKING:
     from paydrill.psp.control import PspControl
     from paydrill.toxiproxy.client import Toxiproxy
+
+
+DiskName = Literal["data", "wal"]
+WriteUnit = Literal["operations", "bytes"]
+DISKS: tuple[DiskName, DiskName] = ("data", "wal")
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,10 @@ class Secrets:
 
 @dataclass(frozen=True)
 class StackSetup:
-    """What to run. `source` is the target's folder, or the mutant's changed copy of it."""
+    """What to run. `source` is the target's folder, or the mutant's changed copy of it.
+
+    disks_of: names of the PostgreSQL nodes whose data and WAL get disks of their own, for disk faults.
+    """
 
     run_id: str
     run_dir: Path
@@ -43,6 +52,7 @@ class StackSetup:
     seed: int
     psp_behaviour: Mapping[str, float]
     secrets: Secrets
+    disks_of: tuple[str, ...] = ()
 
     def speaks_tls(self, node: Node) -> bool:
         """The load balancer, in a topology with `settings: {tls: true}`."""
@@ -91,6 +101,15 @@ class CommandResult:
     stderr: bytes
 
 
+@dataclass(frozen=True)
+class Disk:
+    """A file system of its own under a node. `mount`: where it is, as the conductor sees it."""
+
+    node: Node
+    name: DiskName
+    mount: Path
+
+
 class Stack(Protocol):
     """A running target. All times in seconds; all methods are called from one thread."""
 
@@ -126,8 +145,12 @@ class Stack(Protocol):
         """SIGKILL every process of the node; returns when they are gone."""
         ...
 
+    def send_signal(self, node: Node, number: signal.Signals) -> None:
+        """Send a signal to the node's main process; returns at once. Nobody there is no error."""
+        ...
+
     def start(self, node: Node) -> None:
-        """Start a killed node again; returns without waiting for its health."""
+        """Start a node that has ended again; returns without waiting for its health."""
         ...
 
     def pause(self, node: Node) -> None:
@@ -137,6 +160,18 @@ class Stack(Protocol):
     def resume(self, node: Node) -> None: ...
 
     def is_paused(self, node: Node) -> bool: ...
+
+    def disk(self, node: Node, name: DiskName) -> Disk:
+        """Raises FaultNotApplied where the node has none (see StackSetup.disks_of)."""
+        ...
+
+    def mount_anew(self, disk: Disk) -> None:
+        """Unmount it and mount it again, as after a power failure; nobody may be using it."""
+        ...
+
+    def limit_writes(self, disk: Disk, per_s: int, unit: WriteUnit) -> None:
+        """Let the disk's node write so much to it each second, 0 for no limit; processes to come as well."""
+        ...
 
     def wait_healthy(self, nodes: Sequence[Node], timeout_s: float) -> None:
         """Return when all answer their health probes, asked directly. Raises NotReady."""

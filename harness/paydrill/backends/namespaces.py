@@ -41,6 +41,15 @@ def unshare(flags: int) -> None:
     _check(_libc.unshare(flags), f"unshare({flags:#x})")
 
 
+def fork_here_again() -> None:
+    """Undo `unshare(NEWPID)` for children to come: once that namespace's init is dead, no fork into it works."""
+    fd = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _check(_libc.setns(fd, NEWPID), "setns(pid)")
+    finally:
+        os.close(fd)
+
+
 def enter_user_namespace() -> None:
     """A new user namespace in which the caller has all capabilities and keeps its own ids.
 
@@ -66,6 +75,19 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = 
         data.encode() or None,
     )
     _check(result, f"mount {kind or 'bind'} {source} on {target}")
+
+
+def unmount(target: str) -> None:
+    _check(_libc.umount2(target.encode(), 0), f"umount {target}")
+
+
+def flush(mounted: str) -> None:
+    """Have everything of that file system on its disk."""
+    fd = os.open(mounted, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _check(_libc.syncfs(fd), f"syncfs {mounted}")
+    finally:
+        os.close(fd)
 
 
 def make_mounts_private() -> None:

@@ -112,6 +112,7 @@ class ForkedWorld:
         """Its orphans are our children (we are a subreaper): end them, then sweep if it has not."""
         if self._said.get("swept", "not swept") is None:
             return
+        self._plan.release()
         below = self._said.get("below")
         logs = self._plan.log.parent
 

@@ -13,11 +13,15 @@ from paydrill.errors import PaydrillError
 
 @dataclass(frozen=True)
 class Row:
-    """One thing with a name. `about` is one line; `facts` what --json says besides."""
+    """One thing with a name. `about` is one line; `facts` what --json says besides.
+
+    cells: what stands between the name and `about` in words, under the columns of its kind.
+    """
 
     name: str
     about: str
     facts: Mapping[str, Any]
+    cells: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {"name": self.name, "about": self.about, **self.facts}
@@ -53,19 +57,31 @@ def _suites(target: str) -> list[Row]:
 def _faults(target: str) -> list[Row]:
     from paydrill import faults
     from paydrill.fault_fields import specs_of
+    from paydrill.faults.docs import keys_of, needs_of
 
     return [
         Row(
             name,
             fault.summary,
             {
+                "family": fault.family,
+                "hits": fault.hits,
+                "keys": [spec.key for spec in specs_of(fault)],
+                "units": {spec.key: spec.unit for spec in specs_of(fault) if spec.unit},
+                "backends": list(fault.backends),
+                "needs": list(fault.needs),
+                "witness": fault.witnessed_by,
+                "looks": fault.looks,
                 "effect": fault.effect,
                 "expects": fault.expects,
-                "backends": list(fault.backends),
-                "keys": [spec.key for spec in specs_of(fault)],
+                "undo": fault.undo,
             },
+            (
+                *(fault.hits, keys_of(fault), " ".join(fault.backends), needs_of(fault)),
+                *(fault.witnessed_by, fault.effect),
+            ),
         )
-        for name, fault in faults.known().items()
+        for name, fault in sorted(faults.known().items(), key=lambda named: (named[1].family, named[0]))
     ]
 
 
@@ -151,4 +167,7 @@ KINDS: Mapping[str, Callable[[str], list[Row]]] = {
     "mutants": _mutants,
     "targets": _targets,
 }
-COLUMNS: Sequence[str] = ("name", "what")
+COLUMNS: Mapping[str, Sequence[str]] = {
+    "faults": ("name", "hits", "keys", "backends", "needs", "witness", "effect", "what"),
+}
+"""Of the kinds that say more than `name` and `what`."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from paydrill.cli.output import print_json, print_lines
 from paydrill.cli.psp_words import psp_words
+from paydrill.fault_fields import as_written
 from paydrill.faults import known
 from paydrill.plan import Plan, PlannedFault
 from paydrill.request import DrillRequest
@@ -79,11 +80,13 @@ def _actions(plan: Plan) -> list[dict[str, Any]]:
 
 def _fault_action(fault: PlannedFault) -> dict[str, Any]:
     fields = ", ".join(
-        f"{name} {value}" for name, value in fault.fields.items() if name not in ("edge", "node")
+        f"{key} {value}" for key, value in as_written(fault.fields).items() if key not in ("edge", "node")
     )
     where = ", ".join(fault.places) + (f" ({fields})" if fields else "")
-    undone = getattr(known().get(fault.name), "undo", "healed")
-    undo = f"{undone} at {format_seconds(fault.end_s)}, and its state read back; at once on any error or stop"
+    undone = known()[fault.name].undo if fault.name in known() else "healed"
+    undo = (
+        f"at {format_seconds(fault.end_s)} {undone}, and its state is read back; at once on any error or stop"
+    )
     return _action(fault.at_s, fault.name, where, undo)
 
 

@@ -61,6 +61,8 @@ def _scenario(name: str, target: str) -> Shown | None:
 
 
 def _scenario_lines(scenario: Scenario) -> Iterable[str]:
+    from paydrill.fault_fields import as_written
+
     yield f"scenario {scenario.name}: {scenario.title.get('en') or next(iter(scenario.title.values()), '')}"
     yield from _wrapped(scenario.why)
     load = scenario.load
@@ -68,7 +70,7 @@ def _scenario_lines(scenario: Scenario) -> Iterable[str]:
     yield f"  load: {format_rate(load.rate_per_s)} for {format_seconds(load.duration_s)}, of {mix}"
     for step in scenario.timeline:
         span = f"from {format_seconds(step.at_s)} for {format_seconds(step.for_s)}"
-        fields = ", ".join(f"{key} {value}" for key, value in _fields(step.fault).items())
+        fields = ", ".join(f"{key} {value}" for key, value in as_written(_fields(step.fault)).items())
         yield f"  {span}: {step.fault.name} ({fields}): {step.fault.summary}"
     if not scenario.timeline:
         yield "  nothing is broken on purpose"
@@ -145,7 +147,7 @@ def _fault(name: str, target: str) -> Shown | None:
         return None
     specs = specs_of(fault)
     keys = [
-        f"  {spec.key}: {' | '.join(spec.choices) or spec.kind}"
+        f"  {spec.key}: {' | '.join(spec.choices) or spec.unit or spec.kind}"
         + ("" if spec.required else f" (default {spec.default})")
         for spec in specs
     ]
@@ -153,7 +155,8 @@ def _fault(name: str, target: str) -> Shown | None:
         f"fault {name}: {fault.summary}",
         *_wrapped(" ".join((fault.__doc__ or "").split())),
         f"  effect on {fault.effect}; while it is on, {fault.expects} of the answers are expected to be definite",
-        f"  runs on: {', '.join(fault.backends)}",
+        f"  witnessed by: {fault.witnessed_by}, {fault.looks}; undone: {fault.undo}",
+        f"  runs on: {', '.join(fault.backends)}; needs: {', '.join(fault.needs) or 'nothing more'}",
         "  keys, besides at, for and fault:",
         *(f"  {key}" for key in keys),
     ]

@@ -5,10 +5,12 @@ A fault is a frozen, keyword-only dataclass. Its fields are its YAML keys, with 
 effect is witnessed. Injecting it is a context manager, so that healing cannot be forgotten.
 
 To add one: write `faults/<name>.py` with a class and a last line `FAULT = <class>`; nothing else.
+What the faults of an edge and those of a node have in common is in `edge_fault.py` and `node_fault.py`.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -19,10 +21,17 @@ from paydrill.topology import Topology
 if TYPE_CHECKING:
     from paydrill.backends import Stack
 
+Family = Literal[
+    "network", "process", "disk", "clock", "resource", "load", "psp", "webhook", "operator", "attack"
+]
+Hits = Literal["edge", "sets of nodes", "node", "database", "disk", "load", "psp", "target"]
 Effect = Literal["money", "availability", "none"]
 Expects = Literal["none", "some", "most"]
-Carries = Literal["bytes", "nothing", "arrivals"]
+Carries = Literal["bytes", "silence", "nothing", "arrivals"]
 WitnessKind = Literal["path", "process", "kernel", "store", "answer", "load"]
+Looks = Literal["at once", "at its end"]
+
+FOR_EVER_S = float("inf")
 
 
 @dataclass(frozen=True)
@@ -48,10 +57,16 @@ class LoadGauge(Protocol):
 
 @dataclass(frozen=True)
 class Scene:
-    """Where a fault acts."""
+    """Where a fault acts. `seed` is the plan's, `fault_id` the fault's number in the plan."""
 
     stack: Stack
     load: LoadGauge
+    seed: int
+    fault_id: int
+
+    def chance(self, about: str) -> random.Random:
+        """Numbers that depend on the plan's seed, the fault and `about` alone."""
+        return random.Random(f"{self.seed}/{self.fault_id}/{about}")
 
 
 class InForce(Protocol):
@@ -65,22 +80,49 @@ class InForce(Protocol):
         ...
 
 
+@runtime_checkable
+class Unfolds(Protocol):
+    """A fault in force that goes on doing things: a schedule, a rhythm, one node after the other."""
+
+    def step(self) -> float:
+        """Do what is due; the seconds until something is due again (FOR_EVER_S: nothing any more).
+
+        Called from the conductor's thread, which has other faults to see to: it never waits.
+        """
+        ...
+
+
 class Fault(Protocol):
     """What every fault file's class offers. `name` is the file's name.
 
-    carries: what moves through the places that are hit while the fault is on: `bytes`; `nothing`, since
+    carries: what moves through the places that are hit while the fault is on: `bytes`; `silence`, since
+    open connections are kept and whoever waits for an answer on them says nothing more; `nothing`, since
     connections are refused or cut; or the `arrivals` themselves. A guard asks for it.
+    needs: what the machine must offer besides a running stack, in words.
+    looks: when its witness looks: as soon as it is in force, or just before it is healed.
+    undo: what healing does, as `--dry-run` tells it.
+    example: its fields in a scenario of the reference target.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    family: ClassVar[Family]
+    hits: ClassVar[Hits]
     effect: ClassVar[Effect]
     expects: ClassVar[Expects]
     carries: ClassVar[Carries]
     backends: ClassVar[tuple[str, ...]]
+    needs: ClassVar[tuple[str, ...]]
+    witnessed_by: ClassVar[WitnessKind]
+    looks: ClassVar[Looks]
+    undo: ClassVar[str]
+    example: ClassVar[Mapping[str, object]]
 
     def places(self, topology: Topology) -> tuple[str, ...]:
-        """The node or edge names that are hit. Raises UnknownPlace. Pure."""
+        """The node or edge names that are hit. Pure.
+
+        Raises UnknownPlace for what the topology does not have, ValueError for what may not be hit.
+        """
         ...
 
     def inject(self, scene: Scene) -> AbstractContextManager[InForce]:
@@ -99,6 +141,14 @@ class ShapesLoad(Protocol):
     def rate_per_s(self) -> float:
         """Arrivals per second while it is on, in place of the scenario's rate."""
         ...
+
+
+@runtime_checkable
+class Claims(Protocol):
+    """A fault that takes for itself what another fault takes: both cannot hit one place at once."""
+
+    claims: ClassVar[str]
+    """The name of that other fault."""
 
 
 def known() -> dict[str, type[Fault]]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
 from paydrill.faults import Carries, Effect, Expects, InForce, Scene
-from paydrill.faults.toxic_on_edges import OnEdges, names_of_edges
-from paydrill.topology import Topology
+from paydrill.faults.edge_fault import EdgeFault, OnEdges
 
 
 @dataclass(frozen=True, kw_only=True)
-class Down:
+class Down(EdgeFault):
     """Takes the edge's proxy down. A refusal is definite: the client end knows that nothing was sent."""
 
     name: ClassVar[str] = "down"
@@ -21,12 +20,10 @@ class Down:
     effect: ClassVar[Effect] = "availability"
     expects: ClassVar[Expects] = "some"
     carries: ClassVar[Carries] = "nothing"
-    backends: ClassVar[tuple[str, ...]] = ("local", "docker", "attached")
+    undo: ClassVar[str] = "the edge's proxy listens again"
+    example: ClassVar[Mapping[str, object]] = {"edge": "orders->payments"}
 
     edge: str
-
-    def places(self, topology: Topology) -> tuple[str, ...]:
-        return names_of_edges(topology, self.edge)
 
     @contextmanager
     def inject(self, scene: Scene) -> Iterator[InForce]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from paydrill.backends import ProcessIdentity, Stack
-from paydrill.errors import FaultNotApplied
 from paydrill.faults import Carries, Effect, Expects, InForce, Scene, Witness
-from paydrill.topology import Node, Topology
+from paydrill.faults.node_fault import NodeFault, nodes_of_target, running_again, who_runs
+from paydrill.topology import Node
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Killed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kill:
+class Kill(NodeFault):
     """Kills `node` (a service name: all its nodes) without warning."""
 
     name: ClassVar[str] = "kill"
@@ -40,39 +40,20 @@ class Kill:
     effect: ClassVar[Effect] = "money"
     expects: ClassVar[Expects] = "some"
     carries: ClassVar[Carries] = "nothing"
-    backends: ClassVar[tuple[str, ...]] = ("local", "docker")
+    undo: ClassVar[str] = "the node is started again"
+    example: ClassVar[Mapping[str, object]] = {"node": "payments-1"}
 
     node: str
-
-    def places(self, topology: Topology) -> tuple[str, ...]:
-        return tuple(node.name for node in topology.nodes_at(self.node))
 
     @contextmanager
     def inject(self, scene: Scene) -> Iterator[InForce]:
         stack = scene.stack
-        nodes = stack.topology.nodes_at(self.node)
-        before = {node: _running(stack, node) for node in nodes}
-        try:
+        nodes = nodes_of_target(stack.topology, self.node)
+        before = {node: who_runs(stack, node) for node in nodes}
+        with running_again(stack, nodes):
             for node in nodes:
                 stack.kill(node)
             yield Killed(stack, before)
-        finally:
-            for node in nodes:
-                _start_again(stack, node)
-
-
-def _running(stack: Stack, node: Node) -> ProcessIdentity:
-    identity = stack.process(node)
-    if identity is None:
-        raise FaultNotApplied(f"{node.name} cannot be killed: it does not run")
-    return identity
-
-
-def _start_again(stack: Stack, node: Node) -> None:
-    if stack.process(node) is None:
-        stack.start(node)
-    if stack.process(node) is None:
-        raise FaultNotApplied(f"{node.name} was started again and does not run")
 
 
 FAULT = Kill

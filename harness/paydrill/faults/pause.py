@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
 from paydrill.backends import Stack
 from paydrill.errors import FaultNotApplied
-from paydrill.faults import Carries, Effect, Expects, InForce, Scene, Witness
+from paydrill.faults import Carries, Effect, Expects, InForce, Scene, Witness, WitnessKind
+from paydrill.faults.node_fault import NodeFault, nodes_of_target
 from paydrill.faults.probe import probe_edges
-from paydrill.topology import Node, Topology
+from paydrill.topology import Node
 
 PATIENCE_S = 0.8
 
@@ -36,7 +37,7 @@ class Paused:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pause:
+class Pause(NodeFault):
     """Freezes `node` (a service name: all its nodes), as a long garbage collection or a stalled host would."""
 
     name: ClassVar[str] = "pause"
@@ -44,17 +45,16 @@ class Pause:
     effect: ClassVar[Effect] = "money"
     expects: ClassVar[Expects] = "some"
     carries: ClassVar[Carries] = "nothing"
-    backends: ClassVar[tuple[str, ...]] = ("local", "docker")
+    witnessed_by: ClassVar[WitnessKind] = "answer"
+    undo: ClassVar[str] = "the node goes on where it stood"
+    example: ClassVar[Mapping[str, object]] = {"node": "payments-1"}
 
     node: str
-
-    def places(self, topology: Topology) -> tuple[str, ...]:
-        return tuple(node.name for node in topology.nodes_at(self.node))
 
     @contextmanager
     def inject(self, scene: Scene) -> Iterator[InForce]:
         stack = scene.stack
-        nodes = stack.topology.nodes_at(self.node)
+        nodes = nodes_of_target(stack.topology, self.node)
         with ExitStack() as heal:
             for node in nodes:
                 heal.callback(_resume, stack, node)

@@ -43,12 +43,18 @@ def probe_edges(stack: Stack, edges: Sequence[Edge], patience_s: float) -> tuple
         return tuple(one.result() for one in asked)
 
 
-def _question(stack: Stack, edge: Edge) -> bytes:
+def health_of(stack: Stack, edge: Edge) -> tuple[str, str | None]:
+    """How the server end of an edge is asked for its health: a path, or (not None) its database."""
     service = stack.topology.node(edge.server).service
     if service in PSPS:
-        return _get("/healthz")
+        return "/healthz", None
     served = stack.setup.target.services[service]
-    return startup_packet(served.database) if served.health.postgres else _get(served.health.http or "/")
+    return served.health.http or "/", served.database if served.health.postgres else None
+
+
+def _question(stack: Stack, edge: Edge) -> bytes:
+    path, database = health_of(stack, edge)
+    return _get(path) if database is None else startup_packet(database)
 
 
 def _get(path: str) -> bytes:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
-from paydrill.faults import Carries, Effect, Expects, InForce, LoadGauge, Scene, Witness
+from paydrill.faults import (
+    Carries,
+    Effect,
+    Expects,
+    Family,
+    Hits,
+    InForce,
+    LoadGauge,
+    Looks,
+    Scene,
+    Witness,
+    WitnessKind,
+)
 from paydrill.topology import CLIENT, PSPS, Topology
 
 LOOK_S = 1.5
@@ -38,10 +50,17 @@ class Spike:
 
     name: ClassVar[str] = "spike"
     summary: ClassVar[str] = "a flash sale: far more arrivals for a while"
+    family: ClassVar[Family] = "load"
+    hits: ClassVar[Hits] = "load"
     effect: ClassVar[Effect] = "availability"
     expects: ClassVar[Expects] = "some"
     carries: ClassVar[Carries] = "arrivals"
     backends: ClassVar[tuple[str, ...]] = ("local", "docker", "attached")
+    needs: ClassVar[tuple[str, ...]] = ()
+    witnessed_by: ClassVar[WitnessKind] = "load"
+    looks: ClassVar[Looks] = "at once"
+    undo: ClassVar[str] = "the arrivals fall back to the scenario's rate by themselves"
+    example: ClassVar[Mapping[str, object]] = {"rate_per_s": 120.0}
 
     rate_per_s: float
 

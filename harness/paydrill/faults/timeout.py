@@ -5,20 +5,20 @@ Downstream is the double-charge maker: the request arrives, only its answer does
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import ClassVar
 
 from paydrill.faults import Carries, Effect, Expects, InForce, Scene
-from paydrill.faults.toxic_on_edges import names_of_edges, toxic_on_edges
-from paydrill.topology import Topology
+from paydrill.faults.edge_fault import EdgeFault, Existing, toxic_on_edges
 from paydrill.toxiproxy.toxic import Direction, Toxic
 
 PATIENCE_S = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timeout:
+class Timeout(EdgeFault):
     """Swallows data; closes the connection after `timeout_ms` (0: not before it is healed)."""
 
     name: ClassVar[str] = "timeout"
@@ -26,19 +26,23 @@ class Timeout:
     effect: ClassVar[Effect] = "money"
     expects: ClassVar[Expects] = "some"
     carries: ClassVar[Carries] = "bytes"
-    backends: ClassVar[tuple[str, ...]] = ("local", "docker", "attached")
+    undo: ClassVar[str] = "the toxic is taken off, which closes the connections that it had silenced"
+    example: ClassVar[Mapping[str, object]] = {"edge": "payments->psp", "direction": "downstream"}
 
     edge: str
     direction: Direction = "downstream"
     timeout_ms: int = 0
-
-    def places(self, topology: Topology) -> tuple[str, ...]:
-        return names_of_edges(topology, self.edge)
+    existing: Existing = "keep"
 
     def inject(self, scene: Scene) -> AbstractContextManager[InForce]:
         toxic = Toxic("timeout", self.direction, {"timeout": self.timeout_ms})
         return toxic_on_edges(
-            scene, self.edge, toxic, PATIENCE_S, lambda seen: seen.saw in ("silence", "closed", "reset")
+            scene,
+            self.edge,
+            toxic,
+            PATIENCE_S,
+            lambda seen: seen.saw in ("silence", "closed", "reset"),
+            self.existing,
         )
 
 

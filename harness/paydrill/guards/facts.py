@@ -95,7 +95,10 @@ class History:
 
 @dataclass(frozen=True)
 class FaultFact:
-    """One planned fault and what the timeline says of it."""
+    """One planned fault and what the timeline says of it.
+
+    `bytes_*`: counted at the proxies of all its edges; `probe_bytes`: what its witness made of them, an edge.
+    """
 
     id: int
     name: str
@@ -113,6 +116,7 @@ class FaultFact:
     witness_detail: str = ""
     bytes_before: int | None = None
     bytes_after: int | None = None
+    probe_bytes: int = 0
 
     @property
     def title(self) -> str:

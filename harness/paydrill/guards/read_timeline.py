@@ -134,6 +134,8 @@ def _take_fault(kind: str, line: Line, t_ns: int, faults: dict[int, FaultFact]) 
 def _witnessed(fault: FaultFact, line: Line) -> FaultFact:
     """One clear sight is enough; a later look that saw nothing does not take it away."""
     seen = boolean(line, "witnessed") is True
+    own = number(mapping(line, "measured"), "probe_bytes_per_edge") or 0.0
+    fault = replace(fault, probe_bytes=fault.probe_bytes + int(own))
     if fault.witnessed and not seen:
         return fault
     return replace(fault, witnessed=seen, witness_detail=text(line, "detail"))

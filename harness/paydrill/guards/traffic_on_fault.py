@@ -2,8 +2,9 @@
 
 Counted in bytes at the client's end of the proxies, both ways and all edges of the fault together. The
 witness's own probe is at most some hundred bytes an edge, so less than `PROBE_BYTES` an edge is nobody's
-traffic. An edge that refuses or cuts connections moves no bytes while it does: there it must have carried
-traffic before. For an edge to a PSP its own request log is the better witness, and is asked first.
+traffic; a witness that says more (to feel how narrow an edge is) tells how much, and the floor is twice as
+much. An edge that refuses or cuts connections moves no bytes while it does, and one that keeps them silent
+hardly any (a pool waits on each for an answer to one short query): there it must have carried traffic before. For an edge to a PSP its own request log is the better witness, and is asked first.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from paydrill.verdict import GuardResult
 
 NAME = "traffic_on_fault"
 PROBE_BYTES = 1_500
+MOVES_NOTHING = ("nothing", "silence")
 
 
 def check(facts: RunFacts) -> GuardResult:
@@ -50,9 +52,9 @@ def _problem(facts: RunFacts, fault: FaultFact) -> str:
     before, after = fault.bytes_before, fault.bytes_after
     if before is None or after is None:
         return f"{fault.title}: the proxies' counters were not read"
-    floor = PROBE_BYTES * len(fault.where)
+    floor = max(PROBE_BYTES, 2 * fault.probe_bytes) * len(fault.where)
     grown = after - before
-    if grown > floor or (fault.carries == "nothing" and before > floor):
+    if grown > floor or (fault.carries in MOVES_NOTHING and before > floor):
         return ""
     return (
         f"{fault.title}: {max(grown, 0)} bytes passed, more than {floor} must (probes alone make that many)"

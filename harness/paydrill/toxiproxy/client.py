@@ -61,12 +61,18 @@ class Toxiproxy:
             toxicity=toxic.toxicity,
             attributes=dict(toxic.attributes),
         )
-        has = self._toxic(edge, toxic.name)
-        wrong = {
-            k: has["attributes"].get(k) for k, v in toxic.attributes.items() if has["attributes"].get(k) != v
-        }
-        if wrong or has["stream"] != toxic.direction or has["toxicity"] != toxic.toxicity:
-            raise FaultNotApplied(f"{edge.name}: asked for {toxic}, the server has {has}")
+        self._read_back(edge, toxic)
+
+    def change(self, edge: Edge, toxic: Toxic) -> None:
+        """Give a toxic that is there other attributes, and read them back.
+
+        The server lets go at once of what the toxic holds back at that moment.
+        """
+        toxic.check()
+        self._transport.patch(
+            f"/proxies/{edge.name}/toxics/{toxic.name}", {"attributes": dict(toxic.attributes)}
+        )
+        self._read_back(edge, toxic)
 
     def remove(self, edge: Edge, toxic: Toxic) -> None:
         """Remove it and read back that it is gone; removing what is not there is no error."""
@@ -81,6 +87,15 @@ class Toxiproxy:
 
     def enable(self, edge: Edge) -> None:
         self._set_enabled(edge, wanted=True)
+
+    def cut(self, edge: Edge) -> None:
+        """Close every connection that is open now; for a few milliseconds new ones are refused.
+
+        An edge that is down has none, and stays down.
+        """
+        if self.state(edge).enabled:
+            self.disable(edge)
+            self.enable(edge)
 
     def state(self, edge: Edge) -> EdgeState:
         has = self._transport.get(f"/proxies/{edge.name}").json()
@@ -116,6 +131,14 @@ class Toxiproxy:
 
     def _toxic(self, edge: Edge, name: str) -> Any:
         return self._transport.get(f"/proxies/{edge.name}/toxics/{name}").json()
+
+    def _read_back(self, edge: Edge, toxic: Toxic) -> None:
+        has = self._toxic(edge, toxic.name)
+        wrong = {
+            k: has["attributes"].get(k) for k, v in toxic.attributes.items() if has["attributes"].get(k) != v
+        }
+        if wrong or has["stream"] != toxic.direction or has["toxicity"] != toxic.toxicity:
+            raise FaultNotApplied(f"{edge.name}: asked for {toxic}, the server has {has}")
 
     def _set_enabled(self, edge: Edge, *, wanted: bool) -> None:
         proxy = self._proxy(edge)

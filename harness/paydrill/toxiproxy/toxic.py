@@ -28,16 +28,20 @@ LEAST: Mapping[str, Mapping[str, int]] = {
 
 @dataclass(frozen=True)
 class Toxic:
-    """`attributes` in Toxiproxy's own units: ms, kB/s, bytes, µs for the slicer's delay."""
+    """`attributes` in Toxiproxy's own units: ms, kB/s, bytes, µs for the slicer's delay.
+
+    `label` keeps toxics of one type apart that different faults have put on one edge and direction.
+    """
 
     type: str
     direction: Direction
     attributes: Mapping[str, int] = field(default_factory=dict)
     toxicity: float = 1.0
+    label: str = ""
 
     @property
     def name(self) -> str:
-        return f"paydrill_{self.type}_{self.direction}"
+        return f"paydrill_{self.label or self.type}_{self.direction}"
 
     def check(self) -> None:
         """Raises FaultNotApplied when the server would ignore it, misread it or die of it."""

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import platform
+import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from paydrill.backends import Address, CommandResult, Connection, ProcessIdentity, StackSetup, socket_table
+from paydrill.backends import (
+    Address,
+    CommandResult,
+    Connection,
+    Disk,
+    DiskName,
+    ProcessIdentity,
+    StackSetup,
+    WriteUnit,
+    socket_table,
+)
 from paydrill.backends.attached.places import Places
 from paydrill.backends.connections import connections
 from paydrill.backends.local.spawn import log_tail
@@ -68,6 +79,9 @@ class AttachedStack:
     def kill(self, node: Node) -> None:
         _not_ours(node, "killed")
 
+    def send_signal(self, node: Node, number: signal.Signals) -> None:
+        _not_ours(node, f"sent {number.name}")
+
     def start(self, node: Node) -> None:
         _not_ours(node, "started")
 
@@ -79,6 +93,17 @@ class AttachedStack:
 
     def is_paused(self, node: Node) -> bool:
         return False
+
+    def disk(self, node: Node, name: DiskName) -> Disk:
+        raise FaultNotApplied(
+            f"{node.name} is run by somebody else and has no {name} disk that the harness made"
+        )
+
+    def mount_anew(self, disk: Disk) -> None:
+        _not_ours(disk.node, "given a disk anew")
+
+    def limit_writes(self, disk: Disk, per_s: int, unit: WriteUnit) -> None:
+        _not_ours(disk.node, "limited in its writes")
 
     def wait_healthy(
         self, nodes: Sequence[Node], timeout_s: float, pause: Callable[[], None] = short_pause

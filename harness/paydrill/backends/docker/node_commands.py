@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Sequence
 from typing import cast
 
@@ -31,6 +32,11 @@ def run(container: Container, argv: Sequence[str], user: User, timeout_s: float)
 def kill_all(container: Container, user: User) -> None:
     """SIGKILL every process of the node's user; -1 spares the container's first process and the caller."""
     container.exec_run(["/bin/sh", "-c", "kill -KILL -1"], user=f"{user.uid}:{user.gid}")
+
+
+def signal_one(container: Container, pid: int, number: signal.Signals, user: User) -> None:
+    """`pid` as the container counts."""
+    container.exec_run(["/bin/sh", "-c", f"kill -{int(number)} {pid}"], user=f"{user.uid}:{user.gid}")
 
 
 def psql(listen: Address, database: str, query: str, timeout_s: float) -> list[str]:

@@ -37,6 +37,15 @@ def main_process(first_pid: int, user: User) -> ProcessIdentity | None:
     return None if oldest is None else ProcessIdentity(oldest.pid, oldest.started)
 
 
+def pid_inside(pid: int) -> int | None:
+    """What the container itself calls the process; None when it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[-1]) for line in lines if line.startswith("NSpid:")), None)
+
+
 def _of_user(pid: int, user: User) -> processes.ProcessStat | None:
     try:
         owner = os.stat(f"/proc/{pid}").st_uid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,8 +15,11 @@ from paydrill.backends import (
     Address,
     CommandResult,
     Connection,
+    Disk,
+    DiskName,
     ProcessIdentity,
     StackSetup,
+    WriteUnit,
     psp_command,
     socket_table,
 )
@@ -24,7 +28,7 @@ from paydrill.backends.docker import engine, labels, node_commands, versions
 from paydrill.backends.docker.addressing import Addresses
 from paydrill.backends.docker.blueprints import TOXIPROXY
 from paydrill.backends.docker.images import Images, image_id
-from paydrill.backends.docker.node_process import NodeState, main_process
+from paydrill.backends.docker.node_process import NodeState, main_process, pid_inside
 from paydrill.backends.docker.run_files import RunFiles
 from paydrill.backends.probe import Probe, wait_until_healthy
 from paydrill.errors import FaultNotApplied, NotReady
@@ -102,6 +106,13 @@ class DockerStack:
             node_commands.kill_all(self._container(node.name), self._files.user)
         self._await(lambda: self.process(node) is None, f"{node.name} still runs after SIGKILL")
 
+    def send_signal(self, node: Node, number: signal.Signals) -> None:
+        """From inside and as the node's user: the host's user may have no right to signal it."""
+        main = self.process(node)
+        pid = pid_inside(main.pid) if main is not None else None
+        if pid is not None:
+            node_commands.signal_one(self._container(node.name), pid, number, self._files.user)
+
     def start(self, node: Node) -> None:
         """Returns when its process is there."""
         if self.process(node) is not None:
@@ -130,6 +141,15 @@ class DockerStack:
     def is_paused(self, node: Node) -> bool:
         state = self._state(node.name)
         return state is not None and bool(state["Paused"])
+
+    def disk(self, node: Node, name: DiskName) -> Disk:
+        raise FaultNotApplied(f"{node.name} has no {name} disk of its own: with Docker nodes have none")
+
+    def mount_anew(self, disk: Disk) -> None:
+        raise FaultNotApplied("with Docker nodes have no disks of their own")
+
+    def limit_writes(self, disk: Disk, per_s: int, unit: WriteUnit) -> None:
+        raise FaultNotApplied("with Docker nodes have no disks of their own")
 
     def wait_healthy(
         self, nodes: Sequence[Node], timeout_s: float, pause: Callable[[], None] = _short_pause

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from paydrill.backends import Conductor, StackSetup, World, processes
+from paydrill.backends import DISKS, Conductor, StackSetup, World, processes
+from paydrill.backends.local import loops
 from paydrill.backends.local import parts as local_parts
 from paydrill.backends.local.bring_up import bring_up
 from paydrill.backends.local.capabilities import Capabilities, probe
@@ -51,21 +52,48 @@ class LocalBackend:
         except OSError as problem:
             footprint.remove()
             raise EnvironmentNotReady(f"the run folder cannot be used: {problem}") from problem
+        try:
+            devices = _disks(setup, able, work)
+        except EnvironmentNotReady:
+            footprint.remove()
+            raise
         plan = WorldPlan(
             log=setup.run_dir / "logs" / "conductor.log",
             namespaces=able.namespaces,
-            work=_work(setup, able, parts, work, conductor),
+            work=_work(setup, able, parts, work, conductor, devices),
             sweep=footprint.remove,
+            release=lambda: loops.thaw(list(devices.values())),
         )
         with launch(plan) as world:
             yield world
 
 
+def _disks(setup: StackSetup, able: Capabilities, work: Path) -> dict[Path, str]:
+    """The devices of the disks that the setup asks for, by where they are mounted in the work folder.
+
+    Raises EnvironmentNotReady where this machine gives none.
+    """
+    if setup.disks_of and able.namespaces != "root":
+        raise EnvironmentNotReady(
+            f"disk faults need root and its own mount namespace: {able.lacking or 'not asked for'}"
+        )
+    return {
+        Path(node, f"disk-{name}"): loops.make(work / "disks" / f"{node}-{name}.img")
+        for node in setup.disks_of
+        for name in DISKS
+    }
+
+
 def _work(
-    setup: StackSetup, able: Capabilities, parts: LocalParts, work: Path, conductor: Conductor
+    setup: StackSetup,
+    able: Capabilities,
+    parts: LocalParts,
+    work: Path,
+    conductor: Conductor,
+    devices: Mapping[Path, str],
 ) -> Callable[[Callable[[], bool]], None]:
     def inside(stop_requested: Callable[[], bool]) -> None:
-        with bring_up(setup, able, parts, work, stop_requested) as stack:
+        with bring_up(setup, able, parts, work, stop_requested, devices) as stack:
             conductor(stack, stop_requested)
 
     return inside

@@ -6,7 +6,7 @@ begin to import while PostgreSQL is cloned and Toxiproxy starts; services come w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from paydrill.backends.local import firewall
 from paydrill.backends.local.capabilities import Capabilities
 from paydrill.backends.local.imports import third_party_imports
 from paydrill.backends.local.parts import LocalParts
-from paydrill.backends.local.site import make_folders, prepare_site, rules_of
+from paydrill.backends.local.site import make_folders, mount_disks, prepare_site, rules_of
 from paydrill.backends.local.spawn import fork_serving
 from paydrill.backends.local.stack import LocalStack
 from paydrill.backends.local.start import (
@@ -32,9 +32,15 @@ from paydrill.backends.local.start import (
 
 @contextmanager
 def bring_up(
-    setup: StackSetup, able: Capabilities, parts: LocalParts, work: Path, stop: Callable[[], bool]
+    setup: StackSetup,
+    able: Capabilities,
+    parts: LocalParts,
+    work: Path,
+    stop: Callable[[], bool],
+    devices: Mapping[Path, str],
 ) -> Iterator[LocalStack]:
-    """The healthy stack. `work` is the run's temporary folder on this machine, empty.
+    """The healthy stack. `work` is the run's temporary folder on this machine, empty; `devices` the disks
+    of nodes, by their mount points in it.
 
     Runs in the conductor, first thing. Raises NotReady, EnvironmentNotReady, UsageError (templates)
     and Interrupted when `stop` says so.
@@ -42,6 +48,8 @@ def bring_up(
     namespaces.no_new_privileges()
     site = prepare_site(setup, able, parts, work, stop)
     make_folders(site)
+    site.devices = {site.work / mount: device for mount, device in devices.items()}
+    mount_disks(site)
     if able.firewall:
         firewall.require(rules_of(site.layout))
     with ExitStack() as stack:
@@ -67,6 +75,7 @@ def bring_up(
             plans=site.plans,
             nodes=site.nodes,
             instruments=site.instruments,
+            devices=site.devices,
             libraries=tuple(sorted({name.split(".")[0] for name in libraries})),
             notes=site.notes,
             isolation=able.isolation,

@@ -15,7 +15,8 @@ import signal
 import subprocess
 import time
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from paydrill.backends import NodePlan, namespaces
@@ -32,7 +33,10 @@ READY_WITHIN_S = 20.0
 
 @dataclass(frozen=True)
 class Cluster:
-    """One node's cluster. folder: the node's own; templates: where templates are kept; uid: None = ours."""
+    """One node's cluster. folder: the node's own; templates: where templates are kept; uid: None = ours.
+
+    disks: mount points of the node's own disks by their names (`disk-data`, `disk-wal`); both or none.
+    """
 
     plan: NodePlan
     database: str
@@ -43,10 +47,11 @@ class Cluster:
     uid: int | None
     log: Path
     may_mount: bool
+    disks: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def data(self) -> Path:
-        return self.folder / "pg"
+        return self.disks.get("disk-data", self.folder) / "pg"
 
     def order(self) -> Order:
         """How the server is started, in the drill and again after a kill."""
@@ -59,6 +64,8 @@ class Cluster:
     def prepare(self) -> str:
         """Have the data folder ready; says how it was cloned: `overlay`, or `copy: why`."""
         template = self._template()
+        if self.disks:
+            return self._on_disks(template)
         if not self.may_mount:
             return self._copy(template, "no mount namespace")
         try:
@@ -157,6 +164,17 @@ class Cluster:
         options = f"lowerdir={template},upperdir={upper},workdir={scratch}"
         namespaces.mount("overlay", str(self.data), "overlay", data=options)
         return "overlay"
+
+    def _on_disks(self, template: Path) -> str:
+        """The WAL on a disk of its own; all of it flushed, so that a power failure takes none of it."""
+        _copy_tree(template, self.data)
+        wal = self.disks["disk-wal"] / "pg_wal"
+        _copy_tree(self.data / "pg_wal", wal)
+        shutil.rmtree(self.data / "pg_wal")
+        (self.data / "pg_wal").symlink_to(wal)
+        for mount in self.disks.values():
+            namespaces.flush(str(mount))
+        return "copy: disks of its own"
 
     def _copy(self, template: Path, why: str) -> str:
         if self.data.exists():

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from paydrill.backends import processes
+from paydrill.backends.local import loops, write_limit
 from paydrill.backends.local.cluster import forget_shared_memory
 from paydrill.backends.psp_command import CONTROL_SOCKET
 from paydrill.parts import cache_folder
@@ -42,6 +43,8 @@ class Footprint:
     def remove(self) -> None:
         """Remove what dead processes left; nothing of it may run any more. Idempotent."""
         work, run_dir = Path(self.work), Path(self.run_dir)
+        loops.remove(work)
+        write_limit.forget(self.run_id)
         for data in work.glob("*/pg"):
             forget_shared_memory(data)
         shutil.rmtree(work, ignore_errors=True)
@@ -66,6 +69,7 @@ def sweep_dead_runs() -> list[str]:
         give_up = time.monotonic() + WATCHDOG_WITHIN_S
         while processes.writing_to(logs) and time.monotonic() < give_up:
             time.sleep(0.02)  # its watchdog may be at it
+        loops.thaw(loops.of_files_below(Path(footprint.work)))
         processes.end_all(lambda logs=logs: processes.writing_to(logs), WATCHDOG_WITHIN_S)  # type: ignore[misc]
         with contextlib.suppress(FileNotFoundError):
             footprint.remove()

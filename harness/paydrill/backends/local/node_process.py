@@ -60,6 +60,12 @@ class NodeProcess:
         seen |= {p.pid: p.started for p in self._all()}
         self._until(signal.SIGKILL, gone, "does not die")
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """To the main process alone; what it does is its own affair."""
+        if (main := self.who()) is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(main.pid, number)
+
     def pause(self) -> None:
         """SIGSTOP to all; returns when all stand still."""
         self._until(signal.SIGSTOP, _all_stopped, "does not stop")
@@ -67,6 +73,10 @@ class NodeProcess:
     def resume(self) -> None:
         """SIGCONT to all; returns when none stands still."""
         self._until(signal.SIGCONT, lambda found: not any(p.state == "T" for p in found), "does not go on")
+
+    def pids(self) -> list[int]:
+        """All its processes, as they are numbered here."""
+        return [process.pid for process in self._all()]
 
     def is_paused(self) -> bool:
         return _all_stopped(self._all())

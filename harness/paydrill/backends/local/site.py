@@ -55,6 +55,7 @@ class Site:
     nodes: dict[str, NodeProcess] = field(default_factory=dict)
     instruments: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    devices: Mapping[Path, str] = field(default_factory=dict)
 
     def trouble(self, node: Node) -> str | None:
         """Why the node can never become healthy."""
@@ -151,6 +152,17 @@ def make_folders(site: Site) -> None:
         if uid is not None:
             for path in [folder, *folder.rglob("*")]:
                 os.chown(path, uid, uid)
+
+
+def mount_disks(site: Site) -> None:
+    """Each device on its mount point, empty and the node's own."""
+    for mount, device in site.devices.items():
+        mount.mkdir(mode=0o700)
+        namespaces.mount(device, str(mount), "ext4")
+        (mount / "lost+found").rmdir()
+        uid = user_of(site, site.plans[mount.parent.name])
+        if uid is not None:
+            os.chown(mount, uid, uid)
 
 
 def user_of(site: Site, plan: NodePlan) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import json
 import os
@@ -9,20 +10,27 @@ import platform
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paydrill.backends import (
     Address,
     CommandResult,
     Connection,
+    Disk,
+    DiskName,
     NodePlan,
     ProcessIdentity,
     StackSetup,
+    WriteUnit,
+    namespaces,
     socket_table,
 )
 from paydrill.backends.connections import connections
+from paydrill.backends.local import write_limit
 from paydrill.backends.local.capabilities import Capabilities
 from paydrill.backends.local.cluster import psql
 from paydrill.backends.local.layout import Layout
@@ -31,13 +39,15 @@ from paydrill.backends.local.parts import LocalParts
 from paydrill.backends.local.spawn import log_tail
 from paydrill.backends.postgres import SUPERUSER
 from paydrill.backends.probe import Probe, short_pause, wait_until_healthy
-from paydrill.errors import DrillBroken
+from paydrill.errors import DrillBroken, FaultNotApplied
 from paydrill.target import Health
 from paydrill.topology import PSP, Edge, Node, Topology
 
 if TYPE_CHECKING:
     from paydrill.psp.control import PspControl
     from paydrill.toxiproxy.client import Toxiproxy
+
+UNMOUNT_WITHIN_S = 3.0
 
 
 @dataclass
@@ -53,6 +63,7 @@ class LocalStack:
     plans: Mapping[str, NodePlan]
     nodes: Mapping[str, NodeProcess]
     instruments: Mapping[str, subprocess.Popen[bytes]]
+    devices: Mapping[Path, str]
     libraries: tuple[str, ...]
     notes: dict[str, str]
     isolation: str
@@ -86,6 +97,9 @@ class LocalStack:
     def kill(self, node: Node) -> None:
         self.nodes[node.name].kill()
 
+    def send_signal(self, node: Node, number: signal.Signals) -> None:
+        self.nodes[node.name].send_signal(number)
+
     def start(self, node: Node) -> None:
         self.nodes[node.name].start()
 
@@ -97,6 +111,28 @@ class LocalStack:
 
     def is_paused(self, node: Node) -> bool:
         return self.nodes[node.name].is_paused()
+
+    def disk(self, node: Node, name: DiskName) -> Disk:
+        mount = Path(self.layout.data_dir(node), f"disk-{name}")
+        if mount not in self.devices:
+            raise FaultNotApplied(f"{node.name} has no {name} disk of its own in this drill")
+        return Disk(node, name, mount)
+
+    def mount_anew(self, disk: Disk) -> None:
+        give_up = time.monotonic() + UNMOUNT_WITHIN_S
+        while True:
+            try:
+                namespaces.unmount(str(disk.mount))
+                break
+            except OSError as problem:
+                if problem.errno != errno.EBUSY or time.monotonic() > give_up:
+                    raise FaultNotApplied(f"the {disk.name} disk of {disk.node.name}: {problem}") from problem
+                time.sleep(0.02)
+        namespaces.mount(self.devices[disk.mount], str(disk.mount), "ext4")
+
+    def limit_writes(self, disk: Disk, per_s: int, unit: WriteUnit) -> None:
+        node = self.nodes[disk.node.name]
+        write_limit.set_limit(self.setup.run_id, node, self.devices[disk.mount], per_s, unit)
 
     def wait_healthy(
         self, nodes: Sequence[Node], timeout_s: float, pause: Callable[[], None] = short_pause
@@ -112,7 +148,7 @@ class LocalStack:
         cwd = self.layout.source_dir() if plan.runtime == "python" else self.layout.data_dir(node)
         uid = self.layout.uid(node)
         try:
-            return _run(argv, env, cwd, uid, timeout_s)
+            return _run([*write_limit.joining(self.setup.run_id, node.name), *argv], env, cwd, uid, timeout_s)
         except FileNotFoundError as problem:
             return CommandResult(127, b"", str(problem).encode())
 

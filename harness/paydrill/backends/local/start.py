@@ -59,6 +59,7 @@ def start_databases(site: Site) -> None:
             uid=user_of(site, plan),
             log=site.layout.log(name),
             may_mount=site.able.namespaces != "none",
+            disks={mount.name: mount for mount in site.devices if mount.parent.name == name},
         )
         site.notes[f"clone of {name}"] = cluster.prepare()
         _start_by_exec(site, plan, str(site.parts.postgres_bin / "postgres"), cluster.order())

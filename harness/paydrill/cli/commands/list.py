@@ -30,5 +30,6 @@ def command(kind: str, target: str, as_json: bool) -> int:
     if as_json:
         print_json([row.as_json() for row in rows])
     else:
-        print_rows(COLUMNS, [(row.name, row.about) for row in rows])
+        columns = COLUMNS.get(word, ("name", "what"))
+        print_rows(columns, [(row.name, *row.cells, row.about) for row in rows])
     return 0

@@ -1,0 +1,101 @@
+"""Disks of a local drill: an ext4 in a sparse file each, on a loop device.
+
+They are made and attached by the harness, outside of the drill's namespaces: so the watchdog, and `clean`
+after it, find them by the file behind them, whoever has died. A device goes by itself with its last mount,
+but not while its file system is frozen, and a frozen one keeps whoever waits for it from dying.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from paydrill.backends import disks, namespaces
+from paydrill.errors import EnvironmentNotReady
+
+SIZE_BYTES = 512 << 20
+DETACH_WITHIN_S = 3.0
+TOOL_WITHIN_S = 20.0
+_LOOP_CLR_FD = 0x4C01
+
+
+def make(image: Path) -> str:
+    """An empty disk of SIZE_BYTES, attached; its device. Raises EnvironmentNotReady with what was refused."""
+    image.parent.mkdir(parents=True, exist_ok=True)
+    with image.open("wb") as file:
+        file.truncate(SIZE_BYTES)
+    _run(["mkfs.ext4", "-q", "-F", "-m0", "-E", "lazy_itable_init=1,nodiscard", str(image)])
+    return _run(["losetup", "--find", "--show", str(image)]).strip()
+
+
+def of_files_below(folder: Path) -> list[str]:
+    """Devices whose file is (or was) in that folder."""
+    found = []
+    for device in Path("/sys/block").glob("loop*"):
+        with contextlib.suppress(OSError):
+            behind = (device / "loop" / "backing_file").read_text(encoding="utf-8").strip()
+            if behind.removesuffix(" (deleted)").startswith(f"{folder}/"):
+                found.append(f"/dev/{device.name}")
+    return sorted(found)
+
+
+def thaw(devices: list[str]) -> None:
+    """Thaw the file systems on them, also those that nobody has mounted any more.
+
+    Each is mounted once more, in a mount namespace of a child's own, which the host does not see.
+    """
+    for device in devices:
+        child = os.fork()
+        if child == 0:
+            _thaw_and_exit(device)
+        os.waitpid(child, 0)
+
+
+def remove(folder: Path) -> None:
+    """Thaw and detach all of that folder; waits until they are gone. Raises OSError when one stays."""
+    devices = of_files_below(folder)
+    thaw(devices)
+    give_up = time.monotonic() + DETACH_WITHIN_S
+    while left := of_files_below(folder):
+        for device in left:
+            _detach(device)
+        if time.monotonic() > give_up:
+            raise OSError(f"loop devices {', '.join(left)} could not be detached")
+        time.sleep(0.02)
+
+
+def _thaw_and_exit(device: str) -> None:
+    try:
+        namespaces.unshare(namespaces.NEWNS)
+        namespaces.make_mounts_private()
+        # Over any folder: nobody else sees it, and it goes with this child.
+        namespaces.mount(device, "/tmp", "ext4")
+        disks.thaw(Path("/tmp"))
+    except OSError:
+        pass  # never mounted, or its power is off: then it is not frozen either
+    finally:
+        os._exit(0)
+
+
+def _detach(device: str) -> None:
+    with contextlib.suppress(OSError):
+        fd = os.open(device, os.O_RDONLY)
+        try:
+            fcntl.ioctl(fd, _LOOP_CLR_FD)
+        finally:
+            os.close(fd)
+
+
+def _run(argv: list[str]) -> str:
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+    try:
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=TOOL_WITHIN_S)
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        raise EnvironmentNotReady(f"disk faults need {argv[0]}: {problem}") from problem
+    if done.returncode != 0:
+        raise EnvironmentNotReady(f"disk faults need loop devices: {argv[0]}: {done.stderr.strip()}")
+    return done.stdout

@@ -1,0 +1,79 @@
+"""Faults that make an edge narrow: its width is measured by one long conversation before and while on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from paydrill.backends import Stack
+from paydrill.faults import Scene, Witness
+from paydrill.faults.edge_fault import Existing, toxics_on
+from paydrill.faults.talk import Heard, Words, answer_bytes, many_questions, talk
+from paydrill.topology import Edge
+from paydrill.toxiproxy.toxic import Direction, Toxic
+
+BEFORE_WITHIN_S = 0.5
+WITHIN_S = 2.0
+
+Judge = Callable[[Heard, Heard], bool]
+"""Whether what was heard before the injection and what is heard now show the fault."""
+
+
+@dataclass(frozen=True)
+class Narrow:
+    """In force; `before` is the same conversation without the fault."""
+
+    stack: Stack
+    words: Sequence[Words]
+    before: Sequence[Heard]
+    shows: Judge
+
+    def witness(self) -> Witness:
+        now = talk(self.stack, self.words, WITHIN_S)
+        pairs = list(zip(self.before, now, strict=True))
+        proven = [one for was, one in pairs if self.shows(was, one)]
+        told = "; ".join(
+            f"{one.edge}: {one.received_bytes} of {was.received_bytes} bytes after {one.last_s * 1000:.0f} ms"
+            f" ({was.last_s * 1000:.0f} ms before), then {one.ended}"
+            for was, one in pairs
+        )
+        measured = {
+            "edges": float(len(now)),
+            "edges_witnessed": float(len(proven)),
+            "probe_bytes_per_edge": float(max(was.bytes + one.bytes for was, one in pairs)),
+        }
+        return Witness("path", len(proven) == len(now), f"questions through the proxies: {told}", measured)
+
+
+@contextmanager
+def narrowed(
+    scene: Scene,
+    toxics: Sequence[tuple[Edge, Toxic]],
+    least_bytes: int,
+    shows: Judge,
+    existing: Existing,
+) -> Iterator[Narrow]:
+    """Put the toxics on, having asked before what the same conversation is like without them."""
+    edges = list(dict.fromkeys(edge for edge, _ in toxics))
+    lengths = answer_bytes(scene.stack, edges, BEFORE_WITHIN_S)
+    direction = toxics[0][1].direction
+    words = [
+        Words(edge, many_questions(scene.stack, edge, direction, least_bytes, lengths[edge]))
+        for edge in edges
+    ]
+    before = talk(scene.stack, words, BEFORE_WITHIN_S)
+    with toxics_on(scene, toxics, existing):
+        yield Narrow(scene.stack, words, before, shows)
+
+
+def slowed_to(direction: Direction, seconds_a_byte: float) -> Judge:
+    """The conversation takes the time that its bytes must, and took less than half of it before."""
+
+    def shows(before: Heard, now: Heard) -> bool:
+        size = before.received_bytes if direction == "downstream" else now.sent_bytes
+        needed_s = size * seconds_a_byte
+        answered = before.ended == "closed" and now.ended == "closed"
+        return answered and now.last_s >= 0.9 * needed_s and before.last_s < 0.5 * needed_s
+
+    return shows

@@ -1,0 +1,192 @@
+"""What disk faults do to a PostgreSQL that is written to by four connections, straight and all the time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import asyncpg
+import live
+import pytest
+
+from paydrill import faults
+from paydrill.backends import Stack
+from paydrill.backends.local import LocalBackend
+from paydrill.faults import Fault
+
+CONNECTIONS = 4
+WAL_WRITER_DELAY_S = 0.2
+BEFORE_S = 1.5
+HEALTHY_S = 20.0
+
+
+@dataclass
+class Writing:
+    """Inserts one row after the other on each connection; `acks`: (when, id) of each that was acknowledged."""
+
+    host: str
+    port: int
+    synchronous_commit: str = "on"
+    acks: list[tuple[float, int]] = field(default_factory=list)
+    stop: bool = False
+
+    def run(self) -> None:
+        asyncio.run(self._all())
+
+    async def _all(self) -> None:
+        await asyncio.gather(*(self._one(number) for number in range(CONNECTIONS)))
+
+    async def _one(self, number: int) -> None:
+        identity = number
+        while not self.stop:
+            try:
+                connection = await self._connect()
+                insert = await connection.prepare("INSERT INTO ledger VALUES ($1)")
+                while not self.stop:
+                    identity += CONNECTIONS
+                    await insert.fetch(identity)
+                    self.acks.append((time.monotonic(), identity))
+            except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await asyncio.sleep(0.02)
+
+    async def _connect(self) -> asyncpg.Connection:
+        settings = {"synchronous_commit": self.synchronous_commit}
+        return await asyncpg.connect(
+            f"postgresql://app@{self.host}:{self.port}/app", timeout=2, server_settings=settings
+        )
+
+    async def prepare(self) -> None:
+        connection = await self._connect()
+        await connection.execute("CREATE TABLE IF NOT EXISTS ledger (id bigint PRIMARY KEY)")
+        await connection.execute("TRUNCATE ledger")
+        await connection.close()
+
+
+@contextmanager
+def writing(stack: Stack, synchronous_commit: str = "on") -> Iterator[Writing]:
+    address = stack.layout.listen(stack.topology.node("db-1"))  # type: ignore[attr-defined]
+    one = Writing(address.host, address.port, synchronous_commit)
+    asyncio.run(one.prepare())
+    thread = threading.Thread(target=one.run)
+    thread.start()
+    try:
+        time.sleep(BEFORE_S)
+        yield one
+    finally:
+        one.stop = True
+        thread.join()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """`rate_per_s`: acknowledged in the second before; lost: acknowledged and not there; span of these."""
+
+    rate_per_s: float
+    lost: int
+    span_s: float
+    gap_s: float
+    before_ms: float
+    during_ms: float
+    witnessed: bool
+
+
+def strike(stack: Stack, fault: Fault, for_s: float, synchronous_commit: str = "on") -> Measured:
+    with writing(stack, synchronous_commit) as ledger:
+        at_s = time.monotonic()
+        with fault.inject(live.scene(stack, 1)) as in_force:
+            seen = in_force.witness()
+            time.sleep(max(0.0, at_s + for_s - time.monotonic()))
+            until_s = time.monotonic()
+        stack.wait_healthy(stack.topology.nodes, HEALTHY_S)
+        time.sleep(0.5)
+    stored = {row["id"] for row in stack.sql(stack.topology.node("db-1"), "SELECT id FROM ledger", 20)}
+    acks = sorted(ledger.acks)
+    lost = [when for when, identity in acks if identity not in stored]
+    times = [when for when, _ in acks]
+    before = [when for when in times if at_s - 1.0 <= when < at_s]
+    during = [when for when in times if at_s <= when < until_s]
+    return Measured(
+        rate_per_s=float(len(before)),
+        lost=len(lost),
+        span_s=max(lost) - min(lost) if lost else 0.0,
+        gap_s=max(later - earlier for earlier, later in pairwise(times)),
+        before_ms=typical_ms(before),
+        during_ms=typical_ms(during),
+        witnessed=seen.witnessed,
+    )
+
+
+def typical_ms(acks: list[float]) -> float:
+    """How long a commit takes: each of the connections waits for its own, one after the other."""
+    gaps = [later - earlier for earlier, later in zip(acks, acks[CONNECTIONS:], strict=False)]
+    return statistics.median(gaps) * 1000 if gaps else 0.0
+
+
+def measured(folder: Path, strikes: list[Callable[[Stack], Measured]]) -> list[Measured]:
+    """All on one stack, one after the other."""
+    backend = LocalBackend()
+    if lacks := backend.missing():
+        pytest.skip("; ".join(lacks))
+    setup = live.setup_for(["power_cut"], folder)
+
+    def conductor(stack: Stack, _: Callable[[], bool]) -> None:
+        results = [asdict(one(stack)) for one in strikes]
+        (setup.run_dir / "measured.json").write_text(json.dumps(results))
+
+    with backend.launch(setup, conductor) as world:
+        outcome = world.wait(120)
+    results = setup.run_dir / "measured.json"
+    assert results.exists(), (outcome, (setup.run_dir / "logs" / "conductor.log").read_text()[-3000:])
+    found = [Measured(**one) for one in json.loads(results.read_text())]
+    print(found)
+    return found
+
+
+def fault(name: str, **fields: object) -> Fault:
+    return faults.known()[name](node="db-1", **fields)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    "times", [pytest.param(1, id="once"), pytest.param(5, id="five times", marks=pytest.mark.exhaustive)]
+)
+def test_a_power_cut_takes_only_what_was_acknowledged_without_being_flushed(tmp_path, times):
+    cut = fault("power_cut")
+    honest = [lambda stack: strike(stack, cut, 0.3)] * times
+    hasty = [lambda stack: strike(stack, cut, 0.3, "off")] * times
+    found = measured(tmp_path, [*honest, *hasty])
+    for one in found[:times]:
+        assert one.witnessed
+        assert one.lost == 0
+    for one in found[times:]:
+        assert one.lost >= 1
+        assert one.span_s <= 3 * WAL_WRITER_DELAY_S + 0.2
+
+
+def test_a_hanging_disk_is_a_gap_and_a_slow_one_slows_every_commit(tmp_path):
+    hang = fault("disk_hang", disk="wal")
+    slow = fault("disk_slow", disk="wal", write_per_s=50)
+    full = fault("disk_full", disk="data")
+    found = measured(
+        tmp_path,
+        [
+            lambda stack: strike(stack, hang, 3.0),
+            lambda stack: strike(stack, slow, 3.0),
+            lambda stack: strike(stack, full, 2.0),
+            # What was given back must stay so: else the server cannot recover for want of room.
+            lambda stack: strike(stack, fault("power_cut"), 0.3),
+        ],
+    )
+    hung, slowed, filled, _ = found
+    assert all(one.witnessed and one.lost == 0 for one in found)
+    assert 2.0 <= hung.gap_s <= 4.0
+    # The machine has other work, now more and now less: its best moment says what a commit takes here.
+    assert slowed.during_ms >= 20 * min(one.before_ms for one in found)
+    assert filled.rate_per_s > 0

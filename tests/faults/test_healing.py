@@ -1,0 +1,192 @@
+"""Every fault on a real stack of each backend that it claims: seen while on, gone after, whatever happens.
+
+`make test` tries the first of each family and another one each day; `-m exhaustive` all the others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import live
+import process_tree
+import pytest
+
+from paydrill import faults
+from paydrill.backends import processes
+from paydrill.backends.local.journal import sweep_dead_runs
+
+HERE = Path(__file__).parent
+BACKENDS = ("local", "docker")
+GONE_WITHIN_S = 10.0
+STOPPED_WITHIN_S = 5.0
+
+
+def params(today: dict[str, set[str]]) -> list[object]:
+    """(backend, case); those that are not for today only in `-m exhaustive`."""
+    return [
+        pytest.param(
+            backend,
+            case,
+            marks=[
+                *([pytest.mark.docker] if backend == "docker" else []),
+                *([] if case in today[backend] else [pytest.mark.exhaustive]),
+            ],
+        )
+        for backend in BACKENDS
+        for case in live.cases()
+        if backend in faults.known()[case.split()[0]].backends
+    ]
+
+
+NAMES = list(faults.known())
+TODAY = {backend: live.of_today(NAMES) for backend in BACKENDS}
+# Each of these brings a stack up for itself alone.
+ENDED_TODAY = {"local": live.of_today(NAMES), "docker": {live.one_of_today(NAMES)}}
+
+
+@pytest.fixture
+def backend(request):
+    name = request.param
+    if lacks := live.backend_of(name).missing():
+        if name == "docker" and os.environ.get("PAYDRILL_REQUIRE_DOCKER") == "1":
+            pytest.fail(f"PAYDRILL_REQUIRE_DOCKER=1, but: {lacks}")
+        pytest.skip("; ".join(lacks))
+    return name
+
+
+@pytest.fixture(scope="module")
+def stacks():
+    """Results by backend and case, filled as they are asked for."""
+    return {}
+
+
+@pytest.fixture
+def healed(request, backend, stacks, tmp_path_factory):
+    """One stack a backend, for all cases that this session asks for."""
+    if backend not in stacks:
+        wanted = [
+            item.callspec.params["case"]
+            for item in request.session.items
+            if item.originalname == request.function.__name__ and item.callspec.params["backend"] == backend
+        ]
+        stacks[backend] = results_of(backend, wanted, tmp_path_factory.mktemp(backend))
+    return stacks[backend]
+
+
+def results_of(backend, wanted, folder):
+    setup = live.setup_for(wanted, folder)
+    with live.backend_of(backend).launch(setup, live.conduct(wanted)) as world:
+        outcome = world.wait(30 + 30 * len(wanted))
+    results = setup.run_dir / live.RESULTS
+    log = (setup.run_dir / "logs" / "conductor.log").read_text()
+    if not results.exists():
+        pytest.fail(f"{backend} did not come up: {outcome}\n{log[-3000:]}")
+    print(log)
+    return json.loads(results.read_text())
+
+
+@pytest.mark.parametrize(("backend", "case"), params(TODAY), indirect=["backend"])
+def test_a_fault_is_seen_and_healed_and_leaves_nothing(healed, backend, case):
+    assert case in healed, "the conductor did not get that far"
+    result = healed[case]
+    assert not result["error"], result["error"]
+    assert result["witnessed"], result["detail"]
+    assert result["left"] == []
+
+
+@pytest.fixture
+def harness(tmp_path, backend, case):
+    """A harness of its own, with the case in force."""
+    paths = [str(HERE), str(HERE.parent / "backends"), os.environ.get("PYTHONPATH", "")]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    log = (tmp_path / "harness.log").open("w")
+    process = subprocess.Popen(
+        [sys.executable, str(HERE / "live.py"), str(tmp_path), backend, case],
+        env=env,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    try:
+        give_up = time.monotonic() + 60
+        while not list(tmp_path.glob(f"run-*/{live.IN_FORCE}")):
+            assert process.poll() is None, told(tmp_path)
+            assert time.monotonic() < give_up, told(tmp_path)
+            time.sleep(0.01)
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        log.close()
+
+
+def told(folder: Path) -> str:
+    logs = [folder / "harness.log", *folder.glob("run-*/logs/conductor.log")]
+    return "\n".join(log.read_text()[-2500:] for log in logs)
+
+
+def nothing_left(folder: Path, seen: set[tuple[int, str]], within_s: float) -> None:
+    run = next(folder.glob("run-*"))
+    waited_s, left = process_tree.wait_until_gone(seen, run.name, within_s)
+    assert not left, f"left after {waited_s:.1f} s: {left}\n{told(folder)}"
+    assert not (run / ".work").exists()
+
+
+@pytest.mark.parametrize(("backend", "case"), params(ENDED_TODAY), indirect=["backend"])
+def test_the_harness_killed_while_it_is_on_leaves_nothing(harness, tmp_path, backend, case):
+    seen = process_tree.descendants(harness.pid)
+    harness.kill()
+    harness.wait()
+    nothing_left(tmp_path, seen, GONE_WITHIN_S)
+    assert not list(tmp_path.glob(f"run-*/{live.HEALED}"))
+
+
+@pytest.mark.parametrize(("backend", "case"), params(ENDED_TODAY), indirect=["backend"])
+def test_sigterm_while_it_is_on_heals_and_ends_within_seconds(harness, tmp_path, backend, case):
+    seen = process_tree.descendants(harness.pid)
+    began = time.monotonic()
+    harness.send_signal(signal.SIGTERM)
+    assert harness.wait(30) == 0
+    took_s = time.monotonic() - began
+    assert list(tmp_path.glob(f"run-*/{live.HEALED}")), told(tmp_path)
+    assert took_s <= STOPPED_WITHIN_S, f"{took_s:.1f} s"
+    nothing_left(tmp_path, seen, 1.0)
+
+
+FROZEN = pytest.mark.parametrize(("backend", "case"), [("local", "disk_hang")], indirect=["backend"])
+
+
+@FROZEN
+def test_a_frozen_disk_does_not_outlive_its_watchdog(harness, tmp_path, backend, case):
+    seen = process_tree.descendants(harness.pid)
+    (watchdog,) = processes.children_of(harness.pid)
+    os.kill(watchdog.pid, signal.SIGKILL)
+    harness.wait(30)
+    nothing_left(tmp_path, seen, GONE_WITHIN_S)
+
+
+@FROZEN
+def test_a_frozen_disk_whose_harness_and_watchdog_are_dead_is_cleaned(harness, tmp_path, backend, case):
+    seen = process_tree.descendants(harness.pid)
+    (watchdog,) = processes.children_of(harness.pid)
+    harness.kill()
+    os.kill(watchdog.pid, signal.SIGKILL)
+    harness.wait()
+    run = next(tmp_path.glob("run-*"))
+    assert any(run.name in line for line in sweep_dead_runs())
+    nothing_left(tmp_path, seen, 1.0)
+
+
+def test_every_fault_is_tried_on_some_day_and_each_family_every_day():
+    days = [live.of_today(NAMES, day) for day in range(len(NAMES))]
+    assert set().union(*days) == set(NAMES)
+    families = {fault.family for fault in faults.known().values()}
+    assert all({faults.known()[name].family for name in day} == families for day in days)
+    assert {live.one_of_today(NAMES, day) for day in range(len(NAMES))} == set(NAMES)
