@@ -13,7 +13,11 @@ CLASSES = {
     "saved_token", "closed_browser", "edits_cart", "operator_refund_again", "canary", "reads",
 }  # fmt: skip
 
+# Docker takes more of the machine than two cores have left beside the customers of a busy hour.
+BACKENDS = ["local", pytest.param("docker", marks=[pytest.mark.docker, pytest.mark.exhaustive])]
 
+
+@pytest.mark.parametrize("backend", BACKENDS, indirect=True)
 def test_every_traffic_class_ends_as_it_declares_and_shows_its_signature(drill_on_a_fit_host, backend):
     """40 arrivals/s of all of them for 60 s, no faults: pass; each at least 30 times, its signature 10 times."""
     ran = drill_on_a_fit_host("every-class", "--backend", backend, "--seed", "1", timeout_s=400)
