@@ -52,5 +52,14 @@ def after_call(context, case, response):
         _paid.append(response.json()["id"])
 
 
+@schemathesis.check
+def a_well_formed_payment_is_never_called_malformed(ctx, response, case):
+    """400 is also what a payment that cannot be made is answered with: then, and only then, it may be one."""
+    well_formed = case.meta is not None and case.meta.generation.mode.is_positive
+    if well_formed and case.operation.definition.raw.get("operationId") == "pay_order":
+        refused = response.status_code != 400 or response.json()["error"]["code"] == "payment_refused"
+        assert refused, response.text
+
+
 def _is_as_drawn(case):
     return crc32(repr((sorted(case.headers), case.body)).encode()) % 4 == 0
