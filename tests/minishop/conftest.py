@@ -30,7 +30,7 @@ _SPEC = importlib.util.spec_from_file_location("drills_conftest", ROOT / "tests"
 _DRILLS = importlib.util.module_from_spec(_SPEC)
 sys.modules["drills_conftest"] = _DRILLS
 _SPEC.loader.exec_module(_DRILLS)
-backend, drill = _DRILLS.backend, _DRILLS.drill
+backend, drill, drill_on_a_fit_host = _DRILLS.backend, _DRILLS.drill, _DRILLS.drill_on_a_fit_host
 
 
 def free_port():

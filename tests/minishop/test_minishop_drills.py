@@ -13,8 +13,8 @@ READ_OF_THE_HARNESS = {"intent", "intent_token", "op", "psp_effect", "psp_reques
 
 
 @pytest.mark.parametrize("scenario", ["steady", "psp-response-lost"])
-def test_the_shop_passes_without_a_fact_of_its_own(drill, backend, scenario):
-    ran = on_a_fit_host(drill, scenario, "--target", "minishop", "--backend", backend)
+def test_the_shop_passes_without_a_fact_of_its_own(drill_on_a_fit_host, backend, scenario):
+    ran = drill_on_a_fit_host(scenario, "--target", "minishop", "--backend", backend)
     assert ran.code == 0, ran.told()
     assert (ran.verdict["verdict"], ran.verdict["target"], ran.verdict["backend"]) == (
         "pass",
@@ -44,16 +44,16 @@ def says_what_it_could_not_see(ran):
             assert result["detail"].endswith(f"not: {', '.join(absent)}"), result["detail"]
 
 
-def test_its_planted_double_charge_is_found(drill, backend):
+def test_its_planted_double_charge_is_found(drill_on_a_fit_host, backend):
     arguments = ("psp-response-lost", "--target", "minishop", "--mutant", "M01", "--backend", backend)
-    ran = on_a_fit_host(drill, *arguments)
+    ran = drill_on_a_fit_host(*arguments)
     assert ran.code == 1, ran.told()
     assert ran.verdict["mutant"] == "M01"
     assert {"I-01", "I-02"} <= set(ran.findings), ran.told()
     assert all(finding["money_at_risk"] for finding in ran.findings["I-01"])
 
 
-def test_what_still_settles_when_the_load_ends_is_waited_for(drill, tmp_path):
+def test_what_still_settles_when_the_load_ends_is_waited_for(drill_on_a_fit_host, tmp_path):
     """The PSP comes back as the last customer goes: only the public API can say when the shop knows it all."""
     scenario = tmp_path / "late.yaml"
     scenario.write_text(
@@ -67,16 +67,7 @@ def test_what_still_settles_when_the_load_ends_is_waited_for(drill, tmp_path):
     )
     # Customers who give up before the shop knows, and a settler that comes seldom.
     slow = ("--set", "timing.client_s=0.8", "--set", "timing.reconcile_period_s=5")
-    ran = on_a_fit_host(drill, str(scenario), "--target", "minishop", "--backend", "local", *slow)
+    ran = drill_on_a_fit_host(str(scenario), "--target", "minishop", "--backend", "local", *slow)
     assert ran.verdict["load"]["info"] > 0, "nobody gave up: nothing was left open"
     undecided = [one["id"] for one in ran.verdict["invariants"] if one["verdict"] != "pass"]
     assert undecided == [], ran.told()
-
-
-def on_a_fit_host(drill, *arguments):
-    """A drill that only the machine made inconclusive is run again, twice at most."""
-    for _ in range(3):
-        ran = drill(*arguments)
-        if ran.reason_codes != {"host_unfit"}:
-            break
-    return ran
