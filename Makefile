@@ -32,7 +32,7 @@ lint: .venv/.ready ## style and types
 	.venv/bin/mypy
 
 test: lint ## everything that CI asks for
-	$(PYTEST) -m "not exhaustive"
+	$(PYTEST) -m "not exhaustive" --durations=40
 
 test-all: .venv/.ready ## all seeds, repeats and counts; resumable; PART=2 for one part; results in docs/status.md
 	.venv/bin/python tests/exhaustive.py $(PART)
