@@ -1,14 +1,17 @@
 """Ending without losing a request: what SIGTERM does to a process.
 
-Its listener is closed at once, so that new connections are refused and whoever dials goes elsewhere. What is
-under way is finished. Connections that are open stay so for LINGER_S, longer than nginx keeps an idle one
-(nginx.conf), and every answer says `Connection: close`: no request meets a closing one.
+Its listener is closed at once, so that new connections are refused and whoever dials goes elsewhere; what has
+dialled before is served. What is under way is finished. Connections that are open stay so for LINGER_S, longer
+than nginx keeps an idle one (nginx.conf), and every answer says `Connection: close`: no request meets a closing
+one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+from contextlib import suppress
 
 import uvicorn
 from starlette.applications import Starlette
@@ -42,20 +45,47 @@ class Draining:
         await self._app(scope, receive, last)
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
+    """uvicorn, but for what it does at its end."""
+
     def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
         super().__init__(config)
         self._app = app
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.state.is_draining = True
-        for server in self.servers:
-            server.close()
+        await self._stop_listening()
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + LINGER_S
         while self.server_state.connections and loop.time() < ends_at and not self.force_exit:
             await asyncio.sleep(0.05)
         await super().shutdown(sockets)
+
+    async def _stop_listening(self) -> None:
+        """Whoever has been let in by the kernel already takes its request for sent: a listener that just closes
+        would reset it."""
+        for server in self.servers:
+            queues = [socket.socket(fileno=os.dup(listener.fileno())) for listener in server.sockets]
+            server.close()
+            arrived = [connection for queue in queues for connection in _taken_from(queue)]
+            for connection in arrived:
+                await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
+
+    def _protocol(self) -> asyncio.Protocol:
+        # As uvicorn makes it for its own listener.
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+
+def _taken_from(listener: socket.socket) -> list[socket.socket]:
+    """All connections that wait to be accepted, until there is none or no more can be had; the listener is closed."""
+    taken = []
+    with listener, suppress(OSError):
+        listener.setblocking(False)
+        while True:
+            taken.append(listener.accept()[0])
+    return taken
 
 
 def serve(app: Starlette, host: str, port: int) -> None:
@@ -70,4 +100,4 @@ def serve(app: Starlette, host: str, port: int) -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=FINISH_S,
     )
-    _Server(config, app).run()
+    Server(config, app).run()
