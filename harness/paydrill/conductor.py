@@ -16,15 +16,31 @@ from paydrill import collector, host_fit
 from paydrill.backends import Stack
 from paydrill.clock import MonotonicClock
 from paydrill.errors import DrillBroken, InstrumentDied, PaydrillError
+from paydrill.events import OnEvent
 from paydrill.faults import FOR_EVER_S, Fault, InForce, Scene, Unfolds
 from paydrill.load.child import LoadChild
 from paydrill.plan import Plan, PlannedFault
 from paydrill.quiescence import wait_until_settled
 from paydrill.run_folder import LineLog, RunFolder
 from paydrill.run_record import record_stack
-from paydrill.schedule import Finish, Heal, Inject, LoadOver, Passed, Trouble, begin, next_action
+from paydrill.schedule import (
+    Await,
+    Finish,
+    Fired,
+    GiveUp,
+    Heal,
+    Inject,
+    LoadOver,
+    Passed,
+    State,
+    Trouble,
+    WaitUntil,
+    begin,
+    next_action,
+)
 from paydrill.topology import CLIENT, PSP
 from paydrill.toxiproxy.traffic import edge_bytes
+from paydrill.watch import Firing, Watch
 from paydrill.witnesses import Witnesses
 
 POLL_S = 0.05
@@ -35,6 +51,7 @@ LOAD_DRAIN_S = 45.0
 FINAL_READS_S = 20.0
 LOOK_S = 3.0
 DRAIN_S = 5.0
+STOPPED = "a stop was asked for"
 
 
 @dataclass
@@ -48,6 +65,7 @@ class Conductor:
     contexts: dict[int, AbstractContextManager[InForce]] = field(default_factory=dict)
     in_force: dict[int, InForce] = field(default_factory=dict)
     witnesses: Witnesses = field(init=False)
+    watch: Watch = field(init=False)
 
     def conduct(self, stack: Stack, stop_asked: Callable[[], bool]) -> None:
         """Run the whole course. What breaks it is written to the timeline and raised again."""
@@ -70,8 +88,8 @@ class Conductor:
             ended = self._drill(stack, load, stop_asked)
             self._phase("healing")
             self._heal_everything(stack)
-            if ended == "interrupted":
-                self.timeline.write("aborted", code="interrupted", detail="a stop was asked for")
+            if ended:
+                self.timeline.write("aborted", code=ended, detail=self.watch.must_abort() or STOPPED)
                 return
             stack.wait_healthy(stack.topology.nodes, HEALTHY_AGAIN_S)
             self._phase("quiescing")
@@ -107,11 +125,16 @@ class Conductor:
     # -- load and faults
 
     def _drill(self, stack: Stack, load: LoadChild, stop_asked: Callable[[], bool]) -> str:
-        """Returns `over` or `interrupted`; raises InstrumentDied after healing."""
+        """Returns empty, or the trouble that ended it (`interrupted`, `aborted`); raises InstrumentDied."""
+        with Watch(stack, self.run, load, self.plan) as self.watch:
+            t0_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
+            load.go(t0_ns)
+            self._phase("load", t0=t0_ns)
+            self.watch.begin(t0_ns)
+            return self._until_over(stack, load, stop_asked, t0_ns)
+
+    def _until_over(self, stack: Stack, load: LoadChild, stop_asked: Callable[[], bool], t0_ns: int) -> str:
         scene = Scene(stack, load, self.plan.seed, fault_id=0)
-        t0_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
-        load.go(t0_ns)
-        self._phase("load", t0=t0_ns)
         state = begin(self.plan.faults)
         over, next_look_s = False, 0.0
         while True:
@@ -122,6 +145,11 @@ class Conductor:
                 next_look_s = now_s + LOOK_AT_INSTRUMENTS_S
             if stop_asked():
                 state, action = next_action(state, Trouble("interrupted"))
+            elif self.watch.must_abort():
+                state, action = next_action(state, Trouble("aborted"))
+            elif firing := self.watch.take():
+                self._note_firing(firing)
+                state, action = next_action(state, Fired(firing.fault, now_s))
             elif not over and now_s >= self.plan.load.duration_s:
                 over = True
                 state, action = next_action(state, LoadOver())
@@ -129,15 +157,20 @@ class Conductor:
                 state, action = next_action(state, Passed(now_s))
             match action:
                 case Inject(fault):
-                    self._inject(fault, replace(scene, fault_id=fault))
+                    self._inject(fault, replace(scene, fault_id=fault), _end_s(state, fault))
+                    self._strike(fault)
                 case Heal(fault):
                     self._heal(fault, stack)
+                case Await(fault):
+                    self._begin_to_watch(fault)
+                case GiveUp(fault):
+                    self._give_up(fault)
                 case Finish():
-                    return "interrupted" if state.stopping else "over"
-                case _:
+                    return state.trouble
+                case WaitUntil(at_s):
                     due_s = self._unfold()
                     now_s = (time.monotonic_ns() - t0_ns) / 1e9
-                    time.sleep(max(0.0, min(POLL_S, due_s, action.at_s - now_s)))
+                    self.watch.wait(min(POLL_S, due_s, at_s - now_s))
 
     def _unfold(self) -> float:
         """Let every fault in force go on; the seconds until one of them wants to again."""
@@ -145,7 +178,48 @@ class Conductor:
             (one.step() for one in self.in_force.values() if isinstance(one, Unfolds)), default=FOR_EVER_S
         )
 
-    def _inject(self, fault_id: int, scene: Scene) -> None:
+    def _begin_to_watch(self, fault_id: int) -> None:
+        when = self._planned(fault_id).when
+        if when is not None:
+            self.watch.arm(fault_id, when)
+
+    def _note_firing(self, firing: Firing) -> None:
+        self.timeline.write(
+            "fired",
+            id=firing.fault,
+            name=firing.event,
+            detail=firing.told,
+            t_event=firing.t_ns,
+            held=firing.held,
+            facts=firing.facts,
+        )
+
+    def _give_up(self, fault_id: int) -> None:
+        """Its event has not come: the fault is not put in force, and the drill says so."""
+        seen, when = self.watch.give_up(fault_id), self._planned(fault_id).when
+        told = "its event" if when is None else when.condition.told()
+        until = 0.0 if when is None else when.before_s
+        came = f"; {seen} had come" if when and isinstance(when.condition, OnEvent) else ""
+        detail = f"{told} did not come until {until:g} s after the load began{came}"
+        self.timeline.write("unfired", id=fault_id, detail=detail)
+
+    def _strike(self, fault_id: int) -> None:
+        """The fault is in force: the answer that is held for it goes."""
+        strike = self.watch.strike(fault_id)
+        if strike is None:
+            return
+        held_ms = round((strike.released_ns - strike.held_at_ns) / 1e6, 3)
+        detail = "" if strike.in_time else "the PSP had let the answer go before the fault was in force"
+        self.timeline.write(
+            "released",
+            id=fault_id,
+            in_time=strike.in_time,
+            held_ms=held_ms,
+            facts=strike.facts(),
+            detail=detail,
+        )
+
+    def _inject(self, fault_id: int, scene: Scene, end_s: float) -> None:
         planned, fault = self._planned(fault_id), self.faults[fault_id]
         self._phase("fault", id=fault_id)
         self._count_bytes(scene.stack, planned, "before")
@@ -161,7 +235,7 @@ class Conductor:
             effect=fault.effect,
             expects=fault.expects,
             carries=fault.carries,
-            planned_end_s=planned.end_s,
+            planned_end_s=end_s,
         )
         if fault.looks == "at once":
             self.witnesses.look(planned, self.in_force[fault_id])
@@ -253,6 +327,11 @@ class Conductor:
             self.timeline.write(
                 "counters", id=planned.id, when=when, edge=edge, received=seen.received, sent=seen.sent
             )
+
+
+def _end_s(state: State, fault_id: int) -> float:
+    """When it will be healed, seconds after the load began."""
+    return next(fault.end_s for fault in state.in_force if fault.id == fault_id)
 
 
 def course(

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from paydrill.errors import UsageError
+from paydrill.events import (
+    When,
+    condition_from_json,
+    condition_to_json,
+    when_from_json,
+    when_to_json,
+)
 from paydrill.faults import Fault, ShapesLoad
+from paydrill.scenario import AbortIf
 
 if TYPE_CHECKING:
     from paydrill.scenario import Load, Scenario, Step
@@ -39,7 +47,10 @@ class Segment:
 
 @dataclass(frozen=True)
 class PlannedFault:
-    """One fault with the places that it hits. `fields` are the fault's own, as in the scenario."""
+    """One fault with the places that it hits. `fields` are the fault's own, as in the scenario.
+
+    With `when` nobody knows the time: `at_s` is the earliest begin and `end_s` the latest end.
+    """
 
     id: int
     name: str
@@ -47,6 +58,14 @@ class PlannedFault:
     end_s: float
     fields: Mapping[str, object]
     places: tuple[str, ...]
+    when: When | None = None
+
+    def begun(self, now_s: float) -> PlannedFault:
+        """The same with the times that it has once its event has come."""
+        if self.when is None:
+            return self
+        for_s = self.end_s - self.when.before_s
+        return replace(self, at_s=now_s, end_s=round(now_s + for_s, 6), when=None)
 
 
 @dataclass(frozen=True)
@@ -78,6 +97,7 @@ class Plan:
     faults: tuple[PlannedFault, ...]
     psp: Mapping[str, float]
     timing: Mapping[str, float]
+    abort_if: tuple[AbortIf, ...] = ()
 
 
 def make_plan(
@@ -102,6 +122,7 @@ def make_plan(
         faults=_planned_faults(scenario.timeline, topology),
         psp=_by_name(scenario.psp),
         timing=_by_name({**dataclasses.asdict(target.timing), **scenario.timing}),
+        abort_if=scenario.abort_if,
     )
 
 
@@ -160,20 +181,14 @@ def plan_to_json(plan: Plan) -> bytes:
             "max_in_flight": plan.load.max_in_flight,
             "left_out": list(plan.load.left_out),
         },
-        "faults": [
-            {
-                "id": one.id,
-                "name": one.name,
-                "at_s": one.at_s,
-                "end_s": one.end_s,
-                "fields": _by_name(one.fields),
-                "places": list(one.places),
-            }
-            for one in plan.faults
-        ],
+        "faults": [_fault_to_json(one) for one in plan.faults],
         "psp": _by_name(plan.psp),
         "timing": _by_name(plan.timing),
     }
+    if plan.abort_if:
+        document["abort_if"] = [
+            {**condition_to_json(one.condition), "after_s": one.after_s} for one in plan.abort_if
+        ]
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
@@ -191,7 +206,13 @@ def plan_from_json(data: bytes) -> Plan:
 def _planned_faults(steps: Iterable[Step], topology: Topology) -> tuple[PlannedFault, ...]:
     found = [
         PlannedFault(
-            0, step.fault.name, step.at_s, _end(step), _fields(step.fault), step.fault.places(topology)
+            0,
+            step.fault.name,
+            step.at_s,
+            step.end_s,
+            _fields(step.fault),
+            step.fault.places(topology),
+            step.when,
         )
         for step in steps
     ]
@@ -230,6 +251,9 @@ def _plan(document: Mapping[str, Any]) -> Plan:
         faults=tuple(_fault(one) for one in document["faults"]),
         psp=_numbers(document["psp"]),
         timing=dict(document["timing"]),
+        abort_if=tuple(
+            AbortIf(condition_from_json(one), float(one["after_s"])) for one in document.get("abort_if", ())
+        ),
     )
 
 
@@ -241,7 +265,21 @@ def _fault(one: Mapping[str, Any]) -> PlannedFault:
         end_s=float(one["end_s"]),
         fields=dict(one["fields"]),
         places=tuple(str(place) for place in one["places"]),
+        when=when_from_json(one["when"]) if "when" in one else None,
     )
+
+
+def _fault_to_json(one: PlannedFault) -> dict[str, object]:
+    """A fault without an event to wait for has no key `when`."""
+    plain = {
+        "id": one.id,
+        "name": one.name,
+        "at_s": one.at_s,
+        "end_s": one.end_s,
+        "fields": _by_name(one.fields),
+        "places": list(one.places),
+    }
+    return plain if one.when is None else {**plain, "when": when_to_json(one.when)}
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from paydrill.events import Condition, When
 from paydrill.faults import Fault
 
 
@@ -21,11 +22,29 @@ class Load:
 
 @dataclass(frozen=True)
 class Step:
-    """One line of the timeline: a fault in force from `at_s` for `for_s`, seconds after the load began."""
+    """A fault in force from `at_s` for `for_s`, seconds after the load began.
+
+    With `when` it comes into force at an event, from `at_s` on at the earliest, and `for_s` counts from then.
+    A line of the timeline that is repeated is several steps.
+    """
 
     at_s: float
     for_s: float
     fault: Fault
+    when: When | None = None
+
+    @property
+    def end_s(self) -> float:
+        """When it is healed; with `when`, at the latest."""
+        return round((self.at_s if self.when is None else self.when.before_s) + self.for_s, 6)
+
+
+@dataclass(frozen=True)
+class AbortIf:
+    """What ends the drill at once, from `after_s` of the load on."""
+
+    condition: Condition
+    after_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +75,7 @@ class Scenario:
     why: str
     load: Load
     timeline: tuple[Step, ...] = ()
+    abort_if: tuple[AbortIf, ...] = ()
     psp: Mapping[str, float] = field(default_factory=dict)
     expect: Expect = field(default_factory=Expect)
     timing: Mapping[str, float] = field(default_factory=dict)

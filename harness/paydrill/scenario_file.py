@@ -10,6 +10,7 @@ from paydrill.faults import Fault
 from paydrill.overrides import apply_overrides, written_out
 from paydrill.psp.rules import APPROVE, EXECUTIONS, GATES, NUMBERS, WEBHOOKS
 from paydrill.scenario import Expect, Load, Scenario, Step, Window
+from paydrill.scenario_conditions import read_abort_if
 from paydrill.scenario_timeline import read_timeline
 from paydrill.target import Timing
 from paydrill.topology import Topology
@@ -31,6 +32,7 @@ KEYS = (
     "load",
     "psp",
     "timeline",
+    "abort_if",
     "expect",
     "timing",
 )
@@ -120,12 +122,14 @@ class _Reader:
         steps: tuple[Step, ...] = ()
         if timeline is not None:
             steps = read_timeline(timeline, self._words.faults, self._topology, duration_s)
+        abort_if = root.get("abort_if")
         scenario = Scenario(
             name=name or "unread",
             title=title,
             why=(why.text() if why else None) or "",
             load=load or Load(1.0, 1.0, {}),
             timeline=steps,
+            abort_if=read_abort_if(abort_if, duration_s) if abort_if else (),
             psp=self._psp(root.get("psp")),
             expect=self._expect(root.get("expect")),
             timing=read_timing(root.get("timing")),

@@ -97,6 +97,7 @@ class History:
 class FaultFact:
     """One planned fault and what the timeline says of it.
 
+    too_late: an answer that should have been held until it was in force was not.
     `bytes_*`: counted at the proxies of all its edges; `probe_bytes`: what its witness made of them, an edge.
     """
 
@@ -114,6 +115,7 @@ class FaultFact:
     heal_detail: str = ""
     witnessed: bool = False
     witness_detail: str = ""
+    too_late: str = ""
     bytes_before: int | None = None
     bytes_after: int | None = None
     probe_bytes: int = 0

@@ -14,7 +14,10 @@ def check(facts: RunFacts) -> GuardResult:
     problems = []
     for fault in facts.faults:
         if fault.start_ns is None:
-            problems.append(f"{fault.title} never came into force")
+            why = f": {fault.witness_detail}" if fault.witness_detail else ""
+            problems.append(f"{fault.title} never came into force{why}")
+        elif fault.too_late:
+            problems.append(f"{fault.title} came too late: {fault.too_late}")
         elif not fault.witnessed:
             saw = fault.witness_detail or "nobody looked"
             problems.append(f"{fault.title} was not seen to take effect: {saw}")

@@ -88,7 +88,7 @@ def _take(line: Line, t_ns: int, reading: _Reading) -> None:
     if kind == "phase":
         # `t0`: the load begins a moment after its phase was announced.
         reading.phases.setdefault(text(line, "name"), integer(line, "t0") or t_ns)
-    elif kind in ("fault", "witness", "heal", "counters"):
+    elif kind in ("fault", "witness", "heal", "counters", "unfired", "released"):
         _take_fault(kind, line, t_ns, reading.faults)
     elif kind == "load_end":
         reading.load_end_ns = t_ns
@@ -126,6 +126,10 @@ def _take_fault(kind: str, line: Line, t_ns: int, faults: dict[int, FaultFact]) 
         fault = _witnessed(fault, line)
     elif kind == "heal":
         fault = replace(fault, heal_ns=t_ns, clean=boolean(line, "clean"), heal_detail=text(line, "detail"))
+    elif kind == "unfired":
+        fault = replace(fault, witness_detail=text(line, "detail"))
+    elif kind == "released":
+        fault = replace(fault, too_late="" if boolean(line, "in_time") else text(line, "detail"))
     else:
         fault = _counted(fault, line)
     faults[fault_id] = fault
