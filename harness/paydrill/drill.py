@@ -16,6 +16,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from types import FrameType
 
+from paydrill import needs
 from paydrill.backends import Backend, Outcome, Secrets, StackSetup, World
 from paydrill.backends.choose import choose_for
 from paydrill.conductor import course
@@ -24,14 +25,14 @@ from paydrill.errors import Interrupted, UsageError
 from paydrill.faults import known
 from paydrill.judge import get_ready, judge, write_outcome
 from paydrill.mutants import apply_mutant
-from paydrill.not_run import cannot, not_run
+from paydrill.not_run import not_run, why_not
 from paydrill.phase_teller import PhaseTeller
 from paydrill.plan import PlannedFault, fault_of
 from paydrill.request import DrillRequest
 from paydrill.run_folder import LineLog, RunFolder
-from paydrill.run_record import begin_run, new_run_id
+from paydrill.run_record import add_to_run, begin_run, new_run_id
 from paydrill.target import Timing
-from paydrill.verdict import Verdict
+from paydrill.verdict import Reason, Verdict
 
 POLL_S = 0.2
 STOP_WITHIN_S = 4.0
@@ -45,8 +46,8 @@ def run_drills(requests: Sequence[DrillRequest], *, out: Path, progress: Say) ->
     for request in requests:
         choice = choose_for(request.backend, request.target, request.topology, request.owned, progress)
         progress(f"backend {choice.backend.name}: {choice.why}")
-        if why := cannot(request.plan, choice.backend.name, known()):
-            progress(f"not run: {why}")
+        if why := why_not(request.plan, choice.backend.name, known()):
+            progress(f"not run: {why.detail}")
             verdicts.append(_not_run(request, choice.backend, out, why))
             continue
         control = None
@@ -57,7 +58,7 @@ def run_drills(requests: Sequence[DrillRequest], *, out: Path, progress: Say) ->
     return verdicts
 
 
-def _not_run(request: DrillRequest, backend: Backend, out: Path, why: str) -> Verdict:
+def _not_run(request: DrillRequest, backend: Backend, out: Path, why: Reason) -> Verdict:
     """A folder with a verdict and reports, as of every drill; nothing is started."""
     run_id, run = _new_folder(request, backend, out)
     verdict = not_run(request, backend.name, why, run_id)
@@ -149,6 +150,7 @@ def _new_folder(request: DrillRequest, backend: Backend, out: Path) -> tuple[str
             begin_run(run, run_id, request, backend.name, _timing(request))
         except FileExistsError:
             continue
+        add_to_run(run, needs=dict(needs.of_plan(request.plan, backend.name, known())))
         _point_latest_at(run.path)
         return run_id, run
     raise UsageError(f"{out} holds a thousand runs named {first}: choose another folder with --out")
