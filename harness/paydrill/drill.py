@@ -10,15 +10,16 @@ import os
 import secrets
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from types import FrameType
 
-from paydrill import needs
+from paydrill import needs, other_sources
 from paydrill.backends import Backend, Outcome, Secrets, StackSetup, World
 from paydrill.backends.choose import choose_for
+from paydrill.blast_radius import refused
 from paydrill.conductor import course
 from paydrill.control import control_of, marked
 from paydrill.errors import Interrupted, UsageError
@@ -41,7 +42,12 @@ Say = Callable[[str], None]
 
 
 def run_drills(requests: Sequence[DrillRequest], *, out: Path, progress: Say) -> list[Verdict]:
-    """Run them one after another. Raises Interrupted (after healing) and EnvironmentNotReady."""
+    """Run them one after another. Raises Interrupted (after healing), EnvironmentNotReady, and UsageError
+    for a plan that would break what is not the run's.
+    """
+    for request in requests:
+        if beyond := refused(request.plan, known(), request.target, request.topology):
+            raise UsageError("\n".join(beyond))
     verdicts = []
     for request in requests:
         choice = choose_for(request.backend, request.target, request.topology, request.owned, progress)
@@ -74,8 +80,12 @@ def _run_one(
     if request.plan.load.left_out:
         names = ", ".join(request.plan.load.left_out)
         progress(f"left out of the load, because {request.target.name} does not offer it: {names}")
-    with _source_of(request) as source, _stop_signals() as stops:
-        setup = _setup(request, run_id, run, source)
+    with (
+        _source_of(request) as source,
+        _other_sources(request, source) as others,
+        _stop_signals() as stops,
+    ):
+        setup = replace(_setup(request, run_id, run, source), sources=others)
         with LineLog(run.timeline) as timeline:
             timeline.write("phase", name="starting")
         outcome = _conduct(backend, setup, request, run, stops, progress)
@@ -211,6 +221,15 @@ def _source_of(request: DrillRequest) -> Iterator[Path]:
         apply_mutant(request.target.folder, request.mutant.patch, copy)
         os.chmod(folder, 0o755)  # the nodes run as other users
         yield copy
+
+
+@contextmanager
+def _other_sources(request: DrillRequest, source: Path) -> Iterator[Mapping[str, Path]]:
+    """What some nodes run for a while, by name; it lives as long as the drill."""
+    faults = [fault_of(fault, known()) for fault in request.plan.faults]
+    with tempfile.TemporaryDirectory(prefix="paydrill-sources-") as folder:
+        os.chmod(folder, 0o755)  # the nodes run as other users
+        yield other_sources.prepare(faults, request.target.folder, source, Path(folder))
 
 
 class Stops:

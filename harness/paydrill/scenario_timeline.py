@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from paydrill.fault_fields import places_of, read_fault, values_of
 from paydrill.faults import Claims, Fault
 from paydrill.scenario import Step
+from paydrill.target import Target
 from paydrill.topology import Topology
 from paydrill.units import format_seconds
 from paydrill.yaml_fields import Field, Section
@@ -30,7 +31,11 @@ class _Read:
 
 
 def read_timeline(
-    field: Field, faults: Mapping[str, type[Fault]], topology: Topology | None, duration_s: float | None
+    field: Field,
+    faults: Mapping[str, type[Fault]],
+    topology: Topology | None,
+    duration_s: float | None,
+    target: Target | None = None,
 ) -> tuple[Step, ...]:
     """The steps in file order; mistakes are noted. `duration_s` None: the load could not be read."""
     read: list[_Read] = []
@@ -38,7 +43,7 @@ def read_timeline(
         if index >= MAX_STEPS:
             item.wrong(f"more than {MAX_STEPS} steps", "a shorter timeline")
             break
-        one = _read_step(item.section(None), faults, topology, duration_s)
+        one = _read_step(item.section(None), faults, topology, duration_s, target)
         if one is not None:
             read.append(one)
     for index, later in enumerate(read):
@@ -52,6 +57,7 @@ def _read_step(
     faults: Mapping[str, type[Fault]],
     topology: Topology | None,
     duration_s: float | None,
+    target: Target | None,
 ) -> _Read | None:
     at, length = section.require("at", "at: 5s"), section.require("for", "for: 5s")
     at_s = at.duration(zero=True) if at else None
@@ -63,7 +69,7 @@ def _read_step(
     fault = read_fault(section, faults[name], STEP_KEYS) if name else None
     if fault is None:
         return None
-    places = places_of(section, fault, topology) if topology else _written_places(fault)
+    places = places_of(section, fault, topology, target) if topology else _written_places(fault)
     if at_s is None or for_s is None:
         return None
     return _Read(section, Step(at_s, for_s, fault), _hits(fault, places))
@@ -87,7 +93,7 @@ def _written_places(fault: Fault) -> tuple[str, ...]:
 def _hits(fault: Fault, places: tuple[str, ...]) -> frozenset[str]:
     """What no two steps may hit at once: the same fault on an edge's direction; anything on one node."""
     values = values_of(fault)
-    if "node" in values:
+    if "node" in values or fault.hits == "node":
         return frozenset(f"node {place}" for place in places)
     way = f" {values['direction']}" if "direction" in values else ""
     claimed = fault.claims if isinstance(fault, Claims) else fault.name

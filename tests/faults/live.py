@@ -27,7 +27,7 @@ from types import SimpleNamespace
 import stack_of_reference
 from stack_of_minitarget import minitarget
 
-from paydrill import faults
+from paydrill import faults, other_sources
 from paydrill.backends import Backend, Stack, StackSetup
 from paydrill.backends.probe import startup_packet
 from paydrill.faults import Fault, InForce, LoadGauge, Scene, Unfolds, Witness
@@ -40,7 +40,7 @@ RATE_PER_S = 50.0
 
 # What needs a shop: faults that hit this, and those of these names.
 HITS_ON_REFERENCE = {"psp", "target"}
-ON_REFERENCE: set[str] = set()
+ON_REFERENCE: set[str] = {"config_change", "deploy"}
 
 # Where a fault strikes, by what it says that it hits; on the reference stack what its example says.
 PLACES: Mapping[str, Mapping[str, object]] = {
@@ -72,6 +72,8 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "crash_loop of the database": {"node": "db-1", "up_ms": 400, "away_ms": 200},
     "kill_session by the kernel": {"how": "kill"},
     "pause of the database": {"node": "db-1"},
+    "deploy of a whole service": {"nodes": ("payments",), "patch": "M03"},
+    "config_change of two services": {"nodes": ("orders-1", "payments-2")},
     "disk_full of the WAL": {"disk": "wal"},
     "disk_hang of the data": {"disk": "data"},
     "disk_slow by bytes": {"disk": "data", "write_per_s": 0, "write_bytes_per_s": 65536},
@@ -119,7 +121,10 @@ def setup_for(wanted: list[str], folder: Path) -> StackSetup:
     """The stack of all these cases, with disks of its own where one breaks a disk."""
     (kind,) = {kind_of(case) for case in wanted}
     disks = any(class_of(case).hits == "disk" for case in wanted)
-    return replace(KINDS[kind].setup(folder), disks_of=("db-1",) if disks else ())
+    setup = KINDS[kind].setup(folder)
+    chosen = [fault_of(case) for case in wanted]
+    others = other_sources.prepare(chosen, setup.target.folder, setup.source, folder / "others")
+    return replace(setup, disks_of=("db-1",) if disks else (), sources=others)
 
 
 def backend_of(name: str) -> Backend:
