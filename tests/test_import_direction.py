@@ -25,6 +25,7 @@ RANKS = {
             "yaml_fields", "overrides", "fault_fields", "scenario_file", "scenario_timeline", "scenario_schema",
             "target_file", "target_client", "topology_file", "patching", "callers", "mutants", "library", "verdict_file",
             "currencies", "target_attached", "events", "scenario_conditions",
+            "other_sources", "blast_radius", "target_operators",
         ),
         1,
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import importlib
 import importlib.util
 import os
@@ -50,6 +51,8 @@ def checks() -> tuple[Check, ...]:
         _namespaces(),
         _free_space(Path.cwd()),
         *_docker(),
+        _user(),
+        *_needs(),
         *(_program(*row) for row in _OPTIONAL_PROGRAMS),
     )
 
@@ -156,6 +159,28 @@ def _docker() -> list[Check]:
         return [Check("docker", "engine", False, missing, engine, "docker")]
     detail = "; ".join(missing) if missing else "an engine answers, and images can be had"
     return [Check("docker", "engine", not missing, detail, engine if missing else "", "docker")]
+
+
+def _user() -> Check:
+    """What the user may do decides which backends and faults can be had."""
+    user = "root" if os.geteuid() == 0 else f"user {os.geteuid()}"
+    groups = {entry.gr_name for entry in grp.getgrall() if entry.gr_gid in os.getgroups()}
+    in_group = os.geteuid() == 0 or "docker" in groups
+    detail = f"{user}, who may {'' if in_group else 'not '}use the Docker engine"
+    install = "" if in_group else "usermod -aG docker $USER, or run paydrill as root"
+    return Check("faults", "user", in_group, detail, install, "optional")
+
+
+def _needs() -> list[Check]:
+    """What some faults need; a drill with one that cannot be had is `not_run`."""
+    needs = importlib.import_module("paydrill.needs")
+    return [
+        _need(name, need.install, needs.in_the_way(name, "local")) for name, need in needs.known().items()
+    ]
+
+
+def _need(name: str, install: str, why: str) -> Check:
+    return Check("faults", name, not why, why or "tried, and it works", install if why else "", "optional")
 
 
 def _program(name: str, program: str, install: str) -> Check:

@@ -10,28 +10,30 @@ import os
 import secrets
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from types import FrameType
 
+from paydrill import needs, other_sources
 from paydrill.backends import Backend, Outcome, Secrets, StackSetup, World
 from paydrill.backends.choose import choose_for
+from paydrill.blast_radius import refused
 from paydrill.conductor import course
 from paydrill.control import control_of, marked
 from paydrill.errors import Interrupted, UsageError
 from paydrill.faults import known
 from paydrill.judge import get_ready, judge, write_outcome
 from paydrill.mutants import apply_mutant
-from paydrill.not_run import cannot, not_run
+from paydrill.not_run import not_run, why_not
 from paydrill.phase_teller import PhaseTeller
 from paydrill.plan import PlannedFault, fault_of
 from paydrill.request import DrillRequest
 from paydrill.run_folder import LineLog, RunFolder
-from paydrill.run_record import begin_run, new_run_id
+from paydrill.run_record import add_to_run, begin_run, new_run_id
 from paydrill.target import Timing
-from paydrill.verdict import Verdict
+from paydrill.verdict import Reason, Verdict
 
 POLL_S = 0.2
 STOP_WITHIN_S = 4.0
@@ -40,13 +42,18 @@ Say = Callable[[str], None]
 
 
 def run_drills(requests: Sequence[DrillRequest], *, out: Path, progress: Say) -> list[Verdict]:
-    """Run them one after another. Raises Interrupted (after healing) and EnvironmentNotReady."""
+    """Run them one after another. Raises Interrupted (after healing), EnvironmentNotReady, and UsageError
+    for a plan that would break what is not the run's.
+    """
+    for request in requests:
+        if beyond := refused(request.plan, known(), request.target, request.topology):
+            raise UsageError("\n".join(beyond))
     verdicts = []
     for request in requests:
         choice = choose_for(request.backend, request.target, request.topology, request.owned, progress)
         progress(f"backend {choice.backend.name}: {choice.why}")
-        if why := cannot(request.plan, choice.backend.name, known()):
-            progress(f"not run: {why}")
+        if why := why_not(request.plan, choice.backend.name, known()):
+            progress(f"not run: {why.detail}")
             verdicts.append(_not_run(request, choice.backend, out, why))
             continue
         control = None
@@ -57,7 +64,7 @@ def run_drills(requests: Sequence[DrillRequest], *, out: Path, progress: Say) ->
     return verdicts
 
 
-def _not_run(request: DrillRequest, backend: Backend, out: Path, why: str) -> Verdict:
+def _not_run(request: DrillRequest, backend: Backend, out: Path, why: Reason) -> Verdict:
     """A folder with a verdict and reports, as of every drill; nothing is started."""
     run_id, run = _new_folder(request, backend, out)
     verdict = not_run(request, backend.name, why, run_id)
@@ -73,8 +80,12 @@ def _run_one(
     if request.plan.load.left_out:
         names = ", ".join(request.plan.load.left_out)
         progress(f"left out of the load, because {request.target.name} does not offer it: {names}")
-    with _source_of(request) as source, _stop_signals() as stops:
-        setup = _setup(request, run_id, run, source)
+    with (
+        _source_of(request) as source,
+        _other_sources(request, source) as others,
+        _stop_signals() as stops,
+    ):
+        setup = replace(_setup(request, run_id, run, source), sources=others)
         with LineLog(run.timeline) as timeline:
             timeline.write("phase", name="starting")
         outcome = _conduct(backend, setup, request, run, stops, progress)
@@ -149,6 +160,7 @@ def _new_folder(request: DrillRequest, backend: Backend, out: Path) -> tuple[str
             begin_run(run, run_id, request, backend.name, _timing(request))
         except FileExistsError:
             continue
+        add_to_run(run, needs=dict(needs.of_plan(request.plan, backend.name, known())))
         _point_latest_at(run.path)
         return run_id, run
     raise UsageError(f"{out} holds a thousand runs named {first}: choose another folder with --out")
@@ -209,6 +221,15 @@ def _source_of(request: DrillRequest) -> Iterator[Path]:
         apply_mutant(request.target.folder, request.mutant.patch, copy)
         os.chmod(folder, 0o755)  # the nodes run as other users
         yield copy
+
+
+@contextmanager
+def _other_sources(request: DrillRequest, source: Path) -> Iterator[Mapping[str, Path]]:
+    """What some nodes run for a while, by name; it lives as long as the drill."""
+    faults = [fault_of(fault, known()) for fault in request.plan.faults]
+    with tempfile.TemporaryDirectory(prefix="paydrill-sources-") as folder:
+        os.chmod(folder, 0o755)  # the nodes run as other users
+        yield other_sources.prepare(faults, request.target.folder, source, Path(folder))
 
 
 class Stops:

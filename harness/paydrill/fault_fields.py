@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from paydrill.faults import Fault
+from paydrill import blast_radius
+from paydrill.faults import AsksTarget, Fault
+from paydrill.target import Target
 from paydrill.topology import Topology, UnknownPlace
 from paydrill.yaml_fields import Field, Section, nearest, one_of
 from paydrill.yaml_source import YamlList
 
-Kind = Literal["whole", "number", "text", "truth", "choice", "rate", "names"]
+Kind = Literal["whole", "number", "text", "truth", "choice", "rate", "names", "texts"]
 RATE_FIELD = "rate_per_s"
 UNITS = {
     "_kb_s": "kB/s",
@@ -81,10 +83,17 @@ def read_fault(step: Section, fault: type[Fault], reserved: tuple[str, ...]) -> 
         return None
 
 
-def places_of(step: Section, fault: Fault, topology: Topology) -> tuple[str, ...]:
+def places_of(
+    step: Section, fault: Fault, topology: Topology, target: Target | None = None
+) -> tuple[str, ...]:
     """What the fault hits; an unknown node or edge, or one that it may not hit, is noted and gives nothing."""
     try:
-        return fault.places(topology)
+        places = fault.places(topology)
+        if target is not None:
+            blast_radius.check(fault, places, target, topology)
+        if target is not None and isinstance(fault, AsksTarget):
+            fault.check(target, topology)
+        return places
     except UnknownPlace as error:
         key = next((key for key, field in step if _is_text(field, error.place)), "fault")
         known = topology.edge_names() if "->" in error.place else _node_names(topology)
@@ -107,12 +116,15 @@ def values_of(fault: Fault) -> Mapping[str, object]:
 
 def as_written(fields: Mapping[str, object]) -> dict[str, str]:
     """Fields for people: keys as in a scenario, lists as they are written there."""
-    return {
-        name.rstrip("_"): f"[{', '.join(str(one) for one in value)}]"
-        if isinstance(value, (tuple, list))
-        else str(value)
-        for name, value in fields.items()
-    }
+    return {name.rstrip("_"): _written(value) for name, value in fields.items() if value is not None}
+
+
+def _written(value: object) -> str:
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {one}' for key, one in value.items())}}}"
+    if isinstance(value, (tuple, list)):
+        return f"[{', '.join(str(one) for one in value)}]"
+    return str(value)
 
 
 def _node_names(topology: Topology) -> list[str]:
@@ -143,6 +155,8 @@ def _kind(hint: Any, name: str) -> tuple[Kind, tuple[str, ...]]:
             return _kind(inner[0], name)
     if origin is Literal:
         return "choice", tuple(str(one) for one in typing.get_args(hint))
+    if origin is Mapping and typing.get_args(hint) == (str, str):
+        return "texts", ()
     if origin is tuple and typing.get_args(hint) == (str, ...):
         return "names", ()
     plain: dict[Any, Kind] = {int: "whole", float: "number", str: "text", bool: "truth"}
@@ -168,3 +182,7 @@ def _read(field: Field, spec: FieldSpec) -> object | None:
         case "names":
             names = [item.text(limit=200) for item in field.items()]
             return tuple(names) if isinstance(field.node, YamlList) and None not in names else None
+        case "texts":
+            section = field.section(None)
+            texts = {key: one.scalar_text() for key, one in section}
+            return texts if section.usable and None not in texts.values() else None

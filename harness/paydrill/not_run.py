@@ -1,4 +1,4 @@
-"""Drills that the chosen backend cannot run, known before anything is started."""
+"""Drills that the chosen backend or this machine cannot run, known before anything is started."""
 
 from __future__ import annotations
 
@@ -7,9 +7,19 @@ from datetime import UTC, datetime
 
 from paydrill.faults import Fault
 from paydrill.guards import codes
+from paydrill.needs import lacking
 from paydrill.plan import Plan
 from paydrill.request import DrillRequest
 from paydrill.verdict import LoadResult, Reason, Recovery, Verdict
+
+
+def why_not(plan: Plan, backend: str, faults: Mapping[str, type[Fault]]) -> Reason | None:
+    """Why the drill cannot be run here; None when it can. What faults need of the machine is tried."""
+    if cannot_do := cannot(plan, backend, faults):
+        return Reason(codes.BACKEND_CANNOT, cannot_do)
+    if lacks := lacking(plan, backend, faults):
+        return Reason(codes.MACHINE_LACKS, "this machine lacks: " + "; ".join(str(lack) for lack in lacks))
+    return None
 
 
 def cannot(plan: Plan, backend: str, faults: Mapping[str, type[Fault]]) -> str:
@@ -23,11 +33,11 @@ def cannot(plan: Plan, backend: str, faults: Mapping[str, type[Fault]]) -> str:
     return f"the {backend} backend cannot do: {named}{others}"
 
 
-def not_run(request: DrillRequest, backend: str, why: str, run: str) -> Verdict:
+def not_run(request: DrillRequest, backend: str, why: Reason, run: str) -> Verdict:
     """The verdict of a drill that was never begun; `run` is its folder's name."""
     return Verdict(
         verdict="not_run",
-        reasons=(Reason(codes.BACKEND_CANNOT, why),),
+        reasons=(why,),
         scenario=request.scenario.name,
         topology=request.topology.name,
         backend=backend,

@@ -12,7 +12,7 @@ from paydrill.psp.rules import APPROVE, EXECUTIONS, GATES, NUMBERS, WEBHOOKS
 from paydrill.scenario import Expect, Load, Scenario, Step, Window
 from paydrill.scenario_conditions import read_abort_if
 from paydrill.scenario_timeline import read_timeline
-from paydrill.target import Timing
+from paydrill.target import Target, Timing
 from paydrill.topology import Topology
 from paydrill.units import BadUnit, parse_bound
 from paydrill.yaml_fields import Field, Section, nearest, one_of
@@ -46,6 +46,7 @@ class Words:
     classes: Collection[str] | None = None
     invariants: Collection[str] | None = None
     windows: Collection[str] | None = None
+    target: Target | None = None
 
 
 def load_scenario(
@@ -57,12 +58,14 @@ def load_scenario(
     invariants: Collection[str] | None = None,
     windows: Collection[str] | None = None,
     overrides: Sequence[str] = (),
+    target: Target | None = None,
 ) -> Scenario:
-    """Read and check a scenario. Without a topology, nodes and edges are not checked.
+    """Read and check a scenario. Without a topology, nodes and edges are not checked; without a target, not
+    whether a fault fits it.
 
     Raises FileProblems with every mistake, UsageError when there is no such file.
     """
-    words = Words(faults, classes, invariants, windows)
+    words = Words(faults, classes, invariants, windows, target)
     return parse_scenario(read_bytes(path), str(path), words, topology, overrides=overrides, path=path)
 
 
@@ -121,7 +124,9 @@ class _Reader:
         duration_s = load.duration_s if load else None
         steps: tuple[Step, ...] = ()
         if timeline is not None:
-            steps = read_timeline(timeline, self._words.faults, self._topology, duration_s)
+            steps = read_timeline(
+                timeline, self._words.faults, self._topology, duration_s, self._words.target
+            )
         abort_if = root.get("abort_if")
         scenario = Scenario(
             name=name or "unread",

@@ -112,6 +112,11 @@ def _value(spec: FieldSpec) -> dict[str, Any]:
         "truth": {"type": "boolean"},
         "choice": {"enum": list(spec.choices)},
         "rate": {"type": "string", "pattern": RATE},
+        "texts": {
+            "type": "object",
+            "additionalProperties": {"type": ["string", "number", "boolean"]},
+            "minProperties": 1,
+        },
         "names": {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
     }
     default = {} if spec.required or spec.default is None else {"default": spec.default}

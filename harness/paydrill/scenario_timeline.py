@@ -10,6 +10,7 @@ from paydrill.fault_fields import places_of, read_fault, values_of
 from paydrill.faults import Claims, Fault
 from paydrill.scenario import Step
 from paydrill.scenario_conditions import read_when
+from paydrill.target import Target
 from paydrill.topology import Topology
 from paydrill.units import format_seconds
 from paydrill.yaml_fields import Field, Section
@@ -38,7 +39,11 @@ class _Read:
 
 
 def read_timeline(
-    field: Field, faults: Mapping[str, type[Fault]], topology: Topology | None, duration_s: float | None
+    field: Field,
+    faults: Mapping[str, type[Fault]],
+    topology: Topology | None,
+    duration_s: float | None,
+    target: Target | None = None,
 ) -> tuple[Step, ...]:
     """The steps in file order, a repeated one as often as it comes; mistakes are noted.
 
@@ -46,7 +51,7 @@ def read_timeline(
     """
     read: list[_Read] = []
     for item in field.items():
-        read += _read_step(item.section(None), faults, topology, duration_s)
+        read += _read_step(item.section(None), faults, topology, duration_s, target)
         if len(read) > MAX_STEPS:
             item.wrong(f"more than {MAX_STEPS} steps", "a shorter timeline")
             return ()
@@ -67,6 +72,7 @@ def _read_step(
     faults: Mapping[str, type[Fault]],
     topology: Topology | None,
     duration_s: float | None,
+    target: Target | None,
 ) -> list[_Read]:
     length = section.require("for", "for: 5s")
     for_s = length.duration(zero=False) if length else None
@@ -80,7 +86,7 @@ def _read_step(
     if when and fault.hits == "load":
         when.wrong(f"{name} is part of the plan's arrivals and cannot wait for an event", "at: 5s")
         return []
-    places = places_of(section, fault, topology) if topology else _written_places(fault)
+    places = places_of(section, fault, topology, target) if topology else _written_places(fault)
     hits = _hits(fault, places)
     named_as = section.path if len(spans) == 1 else f"one time of {section.path}"
     return [_Read(section, named_as, Step(span.at_s, span.for_s, fault, span.when), hits) for span in spans]
@@ -152,7 +158,7 @@ def _written_places(fault: Fault) -> tuple[str, ...]:
 def _hits(fault: Fault, places: tuple[str, ...]) -> frozenset[str]:
     """What no two steps may hit at once: the same fault on an edge's direction; anything on one node."""
     values = values_of(fault)
-    if "node" in values:
+    if "node" in values or fault.hits == "node":
         return frozenset(f"node {place}" for place in places)
     way = f" {values['direction']}" if "direction" in values else ""
     claimed = fault.claims if isinstance(fault, Claims) else fault.name

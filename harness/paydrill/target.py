@@ -178,6 +178,41 @@ class Attached:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """An answer by its status, and by the error code at a dotted path of its body (None: any)."""
+
+    status: int
+    code: str | None = None
+    at: str = "error.code"
+
+
+@dataclass(frozen=True)
+class Operators:
+    """What the target's operators ask of it. Templates see `operator.bearer` (an admin's) and `op.key`.
+
+    moves_money: a request that would move money and, whether it is frozen or not, moves none, such as a
+                 payment of an order that there is not
+    frozen:      how that is answered while it is frozen, and never else
+    """
+
+    freeze: Request | None
+    unfreeze: Request | None
+    moves_money: Request | None
+    frozen: Answered
+
+
+@dataclass(frozen=True)
+class Allow:
+    """What a drill may break although its run has not created it: nodes or services, volumes (by their
+    nodes) and edges.
+    """
+
+    nodes: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    edges: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Target:
     """A system under test. `folder` is its source; a mutant is a changed copy of it."""
 
@@ -195,3 +230,5 @@ class Target:
     catalogue: tuple[Mapping[str, object], ...] = ()
     pricing: Pricing = field(default_factory=Pricing)
     attached: Attached | None = None
+    operators: Operators | None = None
+    allow: Allow = field(default_factory=Allow)

@@ -37,10 +37,11 @@ def _requests(field: Field) -> Mapping[str, Request]:
     section = field.section(KINDS)
     for kind in NEEDED:
         section.require(kind, f"{kind}: {{method: POST, path: /v1/…}}")
-    return {kind: _request(kind, one) for kind, one in section if kind in KINDS}
+    return {kind: read_request(kind, one) for kind, one in section if kind in KINDS}
 
 
-def _request(kind: str, field: Field) -> Request:
+def read_request(kind: str, field: Field) -> Request:
+    """One request, its mistakes noted."""
     section = field.section(("method", "path", "body", "headers", "answer", "strong", "at"))
     method, path = section.require("method"), section.require("path")
     body, headers, strong = section.get("body"), section.get("headers"), section.get("strong")

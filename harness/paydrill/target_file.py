@@ -9,9 +9,21 @@ from typing import cast
 
 from paydrill.errors import UsageError
 from paydrill.scenario_file import read_timing
-from paydrill.target import Client, FactSource, Health, Pricing, Promotion, Runtime, Service, Target, Timing
+from paydrill.target import (
+    Allow,
+    Client,
+    FactSource,
+    Health,
+    Pricing,
+    Promotion,
+    Runtime,
+    Service,
+    Target,
+    Timing,
+)
 from paydrill.target_attached import read_attached, services_of
 from paydrill.target_client import read_client
+from paydrill.target_operators import read_allow, read_operators
 from paydrill.topology import CLIENT, PSP, PSPS
 from paydrill.yaml_fields import Field, Section
 from paydrill.yaml_source import Mistakes, parse_yaml, read_bytes, shown
@@ -35,6 +47,8 @@ _KEYS = (
     "catalogue",
     "pricing",
     "attached",
+    "operators",
+    "allow",
 )
 _SERVICE_KEYS = ("runtime", "port", "health", "command", "env", "config", "schema", "database", "settings")
 
@@ -72,6 +86,7 @@ class _Reader:
         attached = read_attached(outside, root) if outside else None
         services = services_of(attached) if attached else self._services(root.require("services"))
         client = root.require("client")
+        operators, allow = root.get("operators"), root.get("allow")
         facts, open_work = root.get("facts"), root.get("open_work")
         title = root.require("title")
         read = read_client(client) if client else None
@@ -92,6 +107,8 @@ class _Reader:
             catalogue=tuple(_catalogue(root.require("catalogue", "catalogue: [{sku: …}]"))),
             pricing=_pricing(root.get("pricing")),
             attached=attached,
+            operators=read_operators(operators) if operators else None,
+            allow=read_allow(allow) if allow else Allow(),
         )
         return None if self._mistakes.problems else target
 

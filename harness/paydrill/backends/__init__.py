@@ -41,6 +41,8 @@ class StackSetup:
     """What to run. `source` is the target's folder, or the mutant's changed copy of it.
 
     disks_of: names of the PostgreSQL nodes whose data and WAL get disks of their own, for disk faults.
+    sources: other source trees that nodes may be started from during the drill, by the name that a fault
+        gives them; whole folders like `source`, readable by every user.
     """
 
     run_id: str
@@ -53,6 +55,7 @@ class StackSetup:
     psp_behaviour: Mapping[str, float]
     secrets: Secrets
     disks_of: tuple[str, ...] = ()
+    sources: Mapping[str, Path] = field(default_factory=dict)
 
     def speaks_tls(self, node: Node) -> bool:
         """The load balancer, in a topology with `settings: {tls: true}`."""
@@ -110,6 +113,18 @@ class Disk:
     mount: Path
 
 
+@dataclass(frozen=True)
+class Variant:
+    """How a node is started otherwise than planned.
+
+    source: the name of one of `StackSetup.sources`, None for the target's own; env: besides its own, or in
+    place of it.
+    """
+
+    source: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
 class Stack(Protocol):
     """A running target. All times in seconds; all methods are called from one thread."""
 
@@ -151,6 +166,17 @@ class Stack(Protocol):
 
     def start(self, node: Node) -> None:
         """Start a node that has ended again; returns without waiting for its health."""
+        ...
+
+    def vary(self, node: Node, variant: Variant | None) -> None:
+        """How the node is started from now on, None: as planned. It does not change one that runs.
+
+        Raises FaultNotApplied for a source that the setup does not have.
+        """
+        ...
+
+    def source_dir(self, variant: Variant | None = None) -> str:
+        """The folder that python nodes are started in, as they see it."""
         ...
 
     def pause(self, node: Node) -> None:

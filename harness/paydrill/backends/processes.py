@@ -43,6 +43,24 @@ def stat(pid: int) -> ProcessStat | None:
     return ProcessStat(pid, fields[0], int(fields[1]), int(fields[3]), fields[19])
 
 
+def environment(pid: int) -> dict[str, str]:
+    """What the process was executed with, in the kernel's words; empty when it cannot be read."""
+    try:
+        raw = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return {}
+    pairs = (one.decode(errors="replace").partition("=") for one in raw.split(b"\0") if one)
+    return {name: value for name, _, value in pairs}
+
+
+def working_folder(pid: int) -> str:
+    """Where the process works, as it sees it itself; empty when it cannot be read."""
+    try:
+        return os.readlink(f"/proc/{pid}/cwd")
+    except OSError:
+        return ""
+
+
 def is_running(pid: int, started: str) -> bool:
     """Whether exactly this process still runs (a pid alone may have been given anew)."""
     now = stat(pid)

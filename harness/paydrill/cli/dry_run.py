@@ -1,45 +1,83 @@
-"""`--dry-run`: what a plan would do, when, to what, and how it is undone."""
+"""`--dry-run`: what a plan would do, when, to what, how it is undone, and what this machine lacks for it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from paydrill.backends.choose import choose_for
 from paydrill.cli.output import print_json, print_lines
 from paydrill.cli.psp_words import psp_words
+from paydrill.errors import EnvironmentNotReady
 from paydrill.fault_fields import as_written
 from paydrill.faults import known
+from paydrill.needs import in_the_way
+from paydrill.not_run import cannot
 from paydrill.plan import Plan, PlannedFault
 from paydrill.request import DrillRequest
 from paydrill.units import format_rate, format_seconds
 
 
+@dataclass(frozen=True)
+class _Machine:
+    """The backend that would run a drill here, None when none can, and what this machine lacks for it."""
+
+    backend: str | None
+    lacks: str = ""
+    missing: dict[str, list[str]] = field(default_factory=dict)
+
+    @staticmethod
+    def for_drill(request: DrillRequest) -> _Machine:
+        """Looks and probes; starts nothing."""
+        try:
+            choice = choose_for(request.backend, request.target, request.topology, request.owned)
+        except EnvironmentNotReady as problem:
+            return _Machine(None, str(problem))
+        backend, catalogue = choice.backend.name, known()
+        names = {fault.name for fault in request.plan.faults} & set(catalogue)
+        missing = {
+            name: [f"{need}: {why}" for need in catalogue[name].needs if (why := in_the_way(need, backend))]
+            for name in names
+        }
+        return _Machine(backend, cannot(request.plan, backend, catalogue), missing)
+
+
 def print_plans(requests: Sequence[DrillRequest], *, as_json: bool) -> None:
     """The actions of each drill on stdout; nothing is started."""
     if as_json:
-        documents = [
-            {"scenario": one.scenario.name, **_head(one), "actions": _actions(one.plan)} for one in requests
-        ]
+        documents = [{"scenario": one.scenario.name, **_told(one)} for one in requests]
         print_json(documents if len(documents) > 1 else documents[0])
         return
     for request in requests:
-        head = _head(request)
-        mutant = f", mutant {head['mutant']}" if head["mutant"] else ""
+        told = _told(request)
+        mutant = f", mutant {told['mutant']}" if told["mutant"] else ""
         print_lines(
             [
-                f"{request.scenario.name} on {head['topology']} of {head['target']}, seed {request.seed}{mutant}"
+                f"{request.scenario.name} on {told['topology']} of {told['target']}, seed {request.seed}{mutant}",
+                f"  backend: {told['runs_on'] or 'none can run it here'}",
             ]
         )
-        print_lines(_lines(_actions(request.plan)))
+        if told["lacks"]:
+            print_lines([f"  lacking: {told['lacks']}"])
+        print_lines(_lines(told["actions"]))
 
 
-def _head(request: DrillRequest) -> dict[str, Any]:
+def _told(request: DrillRequest) -> dict[str, Any]:
+    """`runs_on` is the backend that was chosen here; `lacks` what keeps it from the drill, empty when nothing does."""
+    machine = _Machine.for_drill(request)
     return {
         "topology": request.topology.name,
         "target": request.target.name,
         "backend": request.backend,
+        "runs_on": machine.backend,
+        "lacks": machine.lacks,
         "mutant": request.mutant.name if request.mutant else None,
         "seed": request.seed,
+        "actions": [
+            {**action, "lacks": machine.missing.get(action["action"], [])}
+            for action in _actions(request.plan)
+        ],
     }
 
 
@@ -47,6 +85,8 @@ def _lines(actions: Sequence[dict[str, Any]]) -> Iterator[str]:
     for action in actions:
         yield f"  {action['at_s']:8.3f} s  {action['action']}: {action['object']}"
         yield f"              undone: {action['undo']}"
+        for lack in action["lacks"]:
+            yield f"              lacking: {lack}"
 
 
 def _actions(plan: Plan) -> list[dict[str, Any]]:

@@ -61,7 +61,7 @@ def _requests(path: Path, asked: Asked, loaded: _Loaded) -> list[DrillRequest]:
     target = _target(asked.target or names.get("target") or library.DEFAULT_TARGET, loaded)
     topology = _topology(target, asked.topology or names.get("topology"), loaded) if target else None
     try:
-        scenario = load_scenario_file(path, topology, asked.overrides)
+        scenario = load_scenario_file(path, topology, asked.overrides, target)
     except FileProblems as error:
         loaded.problems += error.problems
         return []

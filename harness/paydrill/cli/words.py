@@ -24,7 +24,9 @@ def load_target_folder(folder: Path) -> Target:
     return load_target(folder, tables=tuple(tables()))
 
 
-def load_scenario_file(path: Path, topology: Topology | None, overrides: Sequence[str] = ()) -> Scenario:
+def load_scenario_file(
+    path: Path, topology: Topology | None, overrides: Sequence[str] = (), target: Target | None = None
+) -> Scenario:
     """With every word checked. Raises FileProblems, UsageError."""
     from paydrill import faults
     from paydrill.guards.window_counts import WINDOWS
@@ -39,6 +41,7 @@ def load_scenario_file(path: Path, topology: Topology | None, overrides: Sequenc
         invariants=invariant_ids(),
         windows=tuple(WINDOWS),
         overrides=overrides,
+        target=target,
     )
 
 

@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
+from paydrill.target import Target
 from paydrill.topology import Topology
 
 if TYPE_CHECKING:
@@ -149,6 +150,15 @@ class Claims(Protocol):
 
     claims: ClassVar[str]
     """The name of that other fault."""
+
+
+@runtime_checkable
+class AsksTarget(Protocol):
+    """A fault that fits some targets only."""
+
+    def check(self, target: Target, topology: Topology) -> None:
+        """Before anything is started. Raises ValueError, saying what was expected."""
+        ...
 
 
 def known() -> dict[str, type[Fault]]:

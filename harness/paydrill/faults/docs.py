@@ -20,7 +20,7 @@ A fault is one step of a scenario's `timeline` ([scenarios.md](scenarios.md)): `
 - `direction: downstream` (the default) is the way of the answers, `upstream` that of the requests.
 - `existing: keep` (the default) leaves open connections as they are, and toxics act on them too; `cut` closes them first, so that pools have to connect anew under the fault.
 - Everything drawn by lot (jitter, sizes, rhythms, which session) comes from the plan's seed, never from Toxiproxy's own.
-- A disk is the `data` or the `wal` of a PostgreSQL node. Where a plan has a disk fault that node gets a file system of its own for each ([local.md](local.md)); what a machine lacks for it is said before anything is started, with exit code 4.
+- A disk is the `data` or the `wal` of a PostgreSQL node. Where a plan has a disk fault that node gets a file system of its own for each ([local.md](local.md)); what a machine lacks for it makes the drill `not_run`, before anything is started ([verdict.md](verdict.md)).
 - The same fault cannot be in force twice at once on the same edge and direction, nor `flap` together with `down`; one node can be hit by one node fault at a time.
 
 | column | meaning |

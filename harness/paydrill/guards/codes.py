@@ -29,6 +29,7 @@ STACK_NOT_READY = "stack_not_ready"
 INVARIANT_FAILED = "invariant_failed"
 SLO_FAILED = "slo_failed"
 BACKEND_CANNOT = "backend_cannot"
+MACHINE_LACKS = "machine_lacks"
 
 KNOWN = frozenset(value for name, value in dict(globals()).items() if name.isupper())
 

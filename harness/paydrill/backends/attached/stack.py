@@ -17,6 +17,7 @@ from paydrill.backends import (
     DiskName,
     ProcessIdentity,
     StackSetup,
+    Variant,
     WriteUnit,
     socket_table,
 )
@@ -84,6 +85,12 @@ class AttachedStack:
 
     def start(self, node: Node) -> None:
         _not_ours(node, "started")
+
+    def vary(self, node: Node, variant: Variant | None) -> None:
+        _not_ours(node, "started otherwise")
+
+    def source_dir(self, variant: Variant | None = None) -> str:
+        raise FaultNotApplied("the source of a stack that somebody else runs is out of reach")
 
     def pause(self, node: Node) -> None:
         _not_ours(node, "paused")

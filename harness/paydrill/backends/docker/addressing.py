@@ -12,6 +12,7 @@ from paydrill.topology import CLIENT, PSPS, Edge, Node, Topology
 
 DATA = "/var/lib/paydrill"
 SOURCE = "/srv/target"
+OTHER_SOURCES = "/srv/others"
 PSP_FOLDER = "/var/lib/psp"
 TOXIPROXY_API_PORT = 8474
 PSP_PORT = 12111
@@ -45,6 +46,9 @@ class Addresses:
 
     def source_dir(self) -> str:
         return SOURCE
+
+    def other_source_dir(self, number: int) -> str:
+        return f"{OTHER_SOURCES}/{number}"
 
     @property
     def gateway(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import paydrill
@@ -25,7 +25,9 @@ _PYTHON = "/usr/bin/python3"
 
 @dataclass(frozen=True)
 class Drafter:
-    """Draws the blueprints of one run. `marks` are its labels, `source` a readable copy of the target's."""
+    """Draws the blueprints of one run. `marks` are its labels, `source` a readable copy of the target's,
+    `others` of the setup's other sources, by their places inside.
+    """
 
     setup: StackSetup
     addresses: Addresses
@@ -33,6 +35,7 @@ class Drafter:
     files: RunFiles
     marks: Mapping[str, str]
     source: Path
+    others: Mapping[str, Path] = field(default_factory=dict)
 
     def toxiproxy(self) -> Blueprint:
         """It may reach what its edges lead to; its API is the host's alone, its edges their clients' and the host's."""
@@ -83,7 +86,7 @@ class Drafter:
             address=plan.listen.host,
             fence_text=self._fence(plan.node, plan.may_dial),
             writable={DATA: data},
-            read_only={SOURCE: self.source},
+            read_only={SOURCE: self.source, **self.others},
             working_dir=SOURCE if plan.runtime == "python" else DATA,
         )
 

@@ -23,9 +23,12 @@ while :; do
     again=no
     count=$((count + 1))
     echo "running $count" >/run/paydrill/state
-    # No way back for the node: no capability, now or later.
-    /usr/bin/setpriv --reuid "$uid" --regid "$gid" --clear-groups --no-new-privs \
-        --inh-caps=-all --ambient-caps=-all --bounding-set=-all -- "$@" &
+    # No way back for the node: no capability, now or later. vary.sh: how it is started otherwise than planned.
+    (
+        [ ! -s /run/paydrill/vary.sh ] || . /run/paydrill/vary.sh
+        exec /usr/bin/setpriv --reuid "$uid" --regid "$gid" --clear-groups --no-new-privs \
+            --inh-caps=-all --ambient-caps=-all --bounding-set=-all -- "$@"
+    ) &
     node=$!
     code=0
     wait "$node" || code=$?

@@ -96,6 +96,13 @@ class RunFiles:
                     path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
         return copy
 
+    def vary(self, node: str, shell: str) -> None:
+        """What the container's first process does before each start of the node (enter.sh); empty: nothing."""
+        path = self._folder("entrance", node, theirs=False) / "vary.sh"
+        temporary = path.with_suffix(".new")
+        temporary.write_text(shell, encoding="utf-8")
+        temporary.replace(path)
+
     def log(self, node: str) -> Path:
         """The node's log; whoever writes there does so through a descriptor opened as root."""
         path = self.logs / f"{node}.log"

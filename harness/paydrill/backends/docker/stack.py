@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from paydrill.backends import (
     DiskName,
     ProcessIdentity,
     StackSetup,
+    Variant,
     WriteUnit,
     psp_command,
     socket_table,
@@ -129,6 +131,25 @@ class DockerStack:
             lambda: self.process(node) is not None or self._node_state(node.name).code is not None,
             f"{node.name} was started and has no process",
         )
+
+    def vary(self, node: Node, variant: Variant | None) -> None:
+        """By a piece of shell that the container's first process reads before each start."""
+        self._files.vary(node.name, "" if variant is None else self._shell(variant))
+
+    def _shell(self, variant: Variant) -> str:
+        env, lines = dict(variant.env), []
+        if variant.source is not None:
+            env["PYTHONPATH"] = folder = self.source_dir(variant)
+            lines = [f"cd {shlex.quote(folder)}", "unset PWD OLDPWD"]
+        lines += [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
+        return "".join(f"{line}\n" for line in lines)
+
+    def source_dir(self, variant: Variant | None = None) -> str:
+        if variant is None or variant.source is None:
+            return self.addresses.source_dir()
+        if variant.source not in self.setup.sources:
+            raise FaultNotApplied(f"this drill has no other source {variant.source!r}")
+        return self.addresses.other_source_dir(list(self.setup.sources).index(variant.source))
 
     def pause(self, node: Node) -> None:
         if not self.is_paused(node):

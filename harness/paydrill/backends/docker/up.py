@@ -54,8 +54,13 @@ def running(
         block = network.create(engine.client(), setup.run_id, marks)
         addresses = Addresses(block, setup.topology, setup.target)
         source = files.readable(setup.source, "target")
+        others = {
+            addresses.other_source_dir(number): files.readable(folder, f"other-{number}")
+            for number, folder in enumerate(setup.sources.values())
+        }
         pause = partial(_pause, stop)
-        stack = _started(setup, Drafter(setup, addresses, images, files, marks, source), undo, pause)
+        drafter = Drafter(setup, addresses, images, files, marks, source, others)
+        stack = _started(setup, drafter, undo, pause)
         stack.wait_healthy(setup.topology.nodes, HEALTHY_WITHIN_S, pause)
         yield stack
 

@@ -41,7 +41,12 @@ class LocalBackend:
         """See paydrill.backends.Backend. Call it while the process has one thread."""
         parts = LocalParts.find()
         able = self.capabilities()
-        setup = replace(setup, run_dir=setup.run_dir.resolve(), source=setup.source.resolve())
+        setup = replace(
+            setup,
+            run_dir=setup.run_dir.resolve(),
+            source=setup.source.resolve(),
+            sources={name: folder.resolve() for name, folder in setup.sources.items()},
+        )
         footprint = _footprint(setup, able)
         footprint.write()
         work = Path(footprint.work)

@@ -49,7 +49,7 @@ def probe(best: NamespaceKind = "root") -> Capabilities:
     lacking: dict[str, str] = {}
     kind: NamespaceKind = "none"
     for candidate in KINDS[KINDS.index(best) :]:
-        said = {} if candidate == "none" else _in_child(lambda c=candidate: _inside(c))  # type: ignore[misc]
+        said = {} if candidate == "none" else in_child(lambda c=candidate: _inside(c))  # type: ignore[misc]
         if "error" not in said:
             kind = candidate
             break
@@ -59,7 +59,7 @@ def probe(best: NamespaceKind = "root") -> Capabilities:
         lacking["uids"] = "all nodes run as one user: users of their own need namespaces made by root"
         lacking["firewall"] = "its rules go by user"
         return Capabilities(kind, False, False, lacking)
-    refused = _in_child(_become_somebody_else).get("error")
+    refused = in_child(_become_somebody_else).get("error")
     if refused:
         lacking["uids"] = refused
     if "firewall" in said:
@@ -72,7 +72,7 @@ def _inside(kind: NamespaceKind) -> dict[str, str]:
     if kind == "user":
         namespaces.enter_user_namespace()
     namespaces.unshare(namespaces.NEWPID)
-    return _in_child(_inside_init)
+    return in_child(_inside_init)
 
 
 def _inside_init() -> dict[str, str]:
@@ -100,7 +100,7 @@ def _firewall_bites() -> None:
             socket.create_connection((address.host, address.port), 1.0).close()
             return {"passed": "yes"}
 
-        if "passed" in _in_child(connect):
+        if "passed" in in_child(connect):
             raise OSError("the rules were loaded and stopped nothing")
 
 
@@ -111,7 +111,7 @@ def _become_somebody_else() -> dict[str, str]:
     return {}
 
 
-def _in_child(do: Callable[[], dict[str, str]]) -> dict[str, str]:
+def in_child(do: Callable[[], dict[str, str]]) -> dict[str, str]:
     """What `do` returns in a forked child, or {"error": …} when it raised."""
     reader, writer = os.pipe()
     child = os.fork()

@@ -8,7 +8,8 @@ loopback network of a drill is drawn by chance. Node *i* (from 1, in the topolog
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from paydrill.backends import Address, StackSetup
@@ -27,7 +28,8 @@ class Layout:
     """An `Addressing`, and the users and folders besides.
 
     work: the folder of the nodes' folders; source: the target's source; psps: the folder of the PSPs' own
-    folders. All as seen by the nodes. `own_users` gives each node a user id of its own.
+    folders; sources: the setup's other sources. All as seen by the nodes. `own_users` gives each node a user
+    id of its own.
     """
 
     setup: StackSetup
@@ -36,6 +38,7 @@ class Layout:
     source: Path
     psps: Path
     own_users: bool
+    sources: Mapping[str, Path] = field(default_factory=dict)
 
     def listen(self, node: Node) -> Address:
         service = self.setup.target.services.get(node.service)
@@ -56,6 +59,10 @@ class Layout:
 
     def source_dir(self) -> str:
         return str(self.source)
+
+    def other_source_dir(self, name: str) -> str:
+        """That of one of the setup's other sources."""
+        return str(self.sources[name])
 
     def toxiproxy(self) -> Address:
         return Address(f"127.{self.network}.255.1", TOXIPROXY_PORT)
@@ -79,10 +86,11 @@ class Layout:
 
 
 def inside_namespaces(setup: StackSetup, *, own_users: bool) -> Layout:
-    return Layout(setup, 1, INSIDE / "nodes", INSIDE / "source", INSIDE, own_users)
+    sources = {name: INSIDE / "sources" / str(number) for number, name in enumerate(setup.sources)}
+    return Layout(setup, 1, INSIDE / "nodes", INSIDE / "source", INSIDE, own_users, sources)
 
 
 def on_the_host(setup: StackSetup, work: Path) -> Layout:
     """Without namespaces: a loopback network by chance; the harness's own user for all."""
     network = random.SystemRandom().randrange(8, 250, 2)
-    return Layout(setup, network, work, setup.source, setup.run_dir, own_users=False)
+    return Layout(setup, network, work, setup.source, setup.run_dir, own_users=False, sources=setup.sources)

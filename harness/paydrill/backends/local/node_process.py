@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from paydrill.backends import ProcessIdentity, processes
-from paydrill.backends.local.spawn import identity
+from paydrill.backends.local.spawn import Order, identity
 from paydrill.errors import FaultNotApplied
 from paydrill.topology import Node
 
@@ -23,20 +23,29 @@ WITHIN_S = 5.0
 
 
 class NodeProcess:
-    """start: makes the node's main process and returns its pid; reap: collects it when it has ended."""
+    """start: makes the node's main process and returns its pid; reap: collects it when it has ended.
+
+    planned: the order by which it is started, unless `next_order` is another one
+    """
 
     def __init__(
-        self, node: Node, uid: int | None, log: Path, start: Callable[[], int], reap: Callable[[], None]
+        self,
+        node: Node,
+        uid: int | None,
+        planned: Order,
+        start: Callable[[Order], int],
+        reap: Callable[[], None],
     ) -> None:
         self.node = node
         self._uid = uid
-        self._log = log
+        self._log = Path(planned.log)
+        self.planned = self.next_order = planned
         self._start = start
         self._reap = reap
         self._main: ProcessIdentity | None = None
 
     def start(self) -> None:
-        self._main = identity(self._start())
+        self._main = identity(self._start(self.next_order))
 
     def who(self) -> ProcessIdentity | None:
         """The main process, None when it does not run."""

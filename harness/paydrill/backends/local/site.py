@@ -114,6 +114,7 @@ def _enter_view(setup: StackSetup, parts: LocalParts, layout: Layout, work: Path
     places = [
         mounts.Place(work, layout.work),
         mounts.Place(setup.source, layout.source, writable=False),
+        *(mounts.Place(setup.sources[name], at, writable=False) for name, at in layout.sources.items()),
         *(mounts.Place(folder, layout.psps / folder.name) for folder in psps),
         mounts.Place(templates, INSIDE / "templates"),
     ]

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from paydrill.backends import (
     NodePlan,
     ProcessIdentity,
     StackSetup,
+    Variant,
     WriteUnit,
     namespaces,
     socket_table,
@@ -102,6 +103,23 @@ class LocalStack:
 
     def start(self, node: Node) -> None:
         self.nodes[node.name].start()
+
+    def vary(self, node: Node, variant: Variant | None) -> None:
+        process = self.nodes[node.name]
+        process.next_order = process.planned
+        if variant is None:
+            return
+        env, cwd = {**process.planned.env, **variant.env}, process.planned.cwd
+        if variant.source is not None:
+            env["PYTHONPATH"] = cwd = self.source_dir(variant)
+        process.next_order = replace(process.planned, env=env, cwd=cwd)
+
+    def source_dir(self, variant: Variant | None = None) -> str:
+        if variant is None or variant.source is None:
+            return self.layout.source_dir()
+        if variant.source not in self.setup.sources:
+            raise FaultNotApplied(f"this drill has no other source {variant.source!r}")
+        return self.layout.other_source_dir(variant.source)
 
     def pause(self, node: Node) -> None:
         self.nodes[node.name].pause()

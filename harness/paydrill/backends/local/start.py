@@ -95,7 +95,7 @@ def start_services(site: Site, server: ForkServer) -> None:
 def _start_by_exec(site: Site, plan: NodePlan, program: str, order: Order) -> None:
     running: list[subprocess.Popen[bytes]] = []
 
-    def start() -> int:
+    def start(order: Order) -> int:
         running.append(execute(program, order))
         return running[-1].pid
 
@@ -110,14 +110,27 @@ def _start_by_fork(site: Site, plan: NodePlan, order: Order, server: ForkServer)
     if order.argv[0].startswith("-") and order.argv[0] != "-m":
         # Options of the interpreter need a real one.
         _start_by_exec(site, plan, sys.executable, order)
-    else:
-        _adopt(site, plan, order, lambda: server.start(order), lambda: None)
+        return
+    executed: list[subprocess.Popen[bytes]] = []
+
+    def start(now: Order) -> int:
+        """By exec where it is not as planned: only then the kernel itself tells its environment."""
+        if now == order:
+            return server.start(order)
+        executed.append(execute(sys.executable, now))
+        return executed[-1].pid
+
+    def reap() -> None:
+        for process in executed:
+            process.poll()
+
+    _adopt(site, plan, order, start, reap)
 
 
 def _adopt(
-    site: Site, plan: NodePlan, order: Order, start: Callable[[], int], reap: Callable[[], None]
+    site: Site, plan: NodePlan, order: Order, start: Callable[[Order], int], reap: Callable[[], None]
 ) -> None:
-    process = NodeProcess(plan.node, site.layout.uid(plan.node), Path(order.log), start, reap)
+    process = NodeProcess(plan.node, site.layout.uid(plan.node), order, start, reap)
     process.start()
     site.nodes[plan.node.name] = process
 

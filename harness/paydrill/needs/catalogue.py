@@ -1,0 +1,134 @@
+"""Every need that a fault may name, with its probe. A probe leaves nothing behind and takes less than a second."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from paydrill.backends import namespaces
+from paydrill.backends.cgroups import Controller, tree_of
+from paydrill.backends.cgroups_v1 import Version1
+from paydrill.backends.local import loops
+from paydrill.backends.local.capabilities import in_child
+from paydrill.errors import EnvironmentNotReady
+from paydrill.needs import Need
+from paydrill.parts import postgres
+
+WITHIN_S = 5.0
+_FAKETIME = (
+    "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+    "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
+    "/usr/lib/faketime/libfaketime.so.1",
+)
+_LONG_AGO = "1999-12-24 20:30:00"
+_TELL_YEAR = "import time; print(time.gmtime().tm_year)"
+
+
+def _root(backend: str) -> str:
+    """A mount, in namespaces of a child's own."""
+    return in_child(_mount_something).get("error", "")
+
+
+def _mount_something() -> dict[str, str]:
+    namespaces.unshare(namespaces.NEWNS)
+    namespaces.make_mounts_private()
+    namespaces.mount("tmpfs", "/tmp", "tmpfs")
+    return {}
+
+
+def _loop_devices(backend: str) -> str:
+    """One is made and taken away again."""
+    with tempfile.TemporaryDirectory(prefix="paydrill-probe-") as folder:
+        try:
+            loops.make(Path(folder) / "disk.img")
+        except EnvironmentNotReady as problem:
+            return str(problem)
+        finally:
+            loops.remove(Path(folder))
+    return ""
+
+
+def _cgroup(controller: Controller, version: type | None, backend: str) -> str:
+    """A group is made and removed. `version` None: whichever the machine has."""
+    tree = tree_of(controller, *(_text(name) for name in ("self/mountinfo", "cgroups", "self/cgroup")))
+    if tree is None:
+        return f"the kernel has no {controller} controller, or nobody has mounted it"
+    if version is not None and not isinstance(tree.knobs, version):
+        return f"the {controller} controller here is of cgroup v2"
+    group = tree.home / f"paydrill-probe-{uuid.uuid4().hex[:8]}"
+    try:
+        group.mkdir()
+        group.rmdir()
+    except OSError as problem:
+        return f"{tree.home} takes no group of ours: {problem.strerror}"
+    return ""
+
+
+def _text(name: str) -> str:
+    with contextlib.suppress(OSError):
+        return Path("/proc", name).read_text(encoding="utf-8")
+    return ""
+
+
+def _libfaketime(backend: str) -> str:
+    """This Python must believe that it is 1999."""
+    library = next((path for path in _FAKETIME if Path(path).exists()), None)
+    if library is None:
+        return "the library is not installed"
+    said = _run([sys.executable, "-I", "-c", _TELL_YEAR], LD_PRELOAD=library, FAKETIME=_LONG_AGO)
+    return "" if said == "1999" else f"{library} was loaded and changed nothing: {said}"
+
+
+def _libfiu(backend: str) -> str:
+    """A read that is told to fail must fail."""
+    program = 'fiu-run -x -c "enable name=posix/io/rw/read" head -c1 /etc/hostname'
+    said = _run(["/bin/sh", "-c", f"{program} && echo read"])
+    return "" if "error" in said.lower() else f"no read was made to fail: {said or 'nothing was said'}"
+
+
+def _data_checksums(backend: str) -> str:
+    """PostgreSQL is had from where the backend has it: this machine, or the image."""
+    if backend == "docker":
+        return ""
+    try:
+        postgres.find()
+    except EnvironmentNotReady as problem:
+        return str(problem)
+    return ""
+
+
+def _run(argv: list[str], **env: str) -> str:
+    """What a program says on stdout, or else on stderr."""
+    try:
+        done = subprocess.run(
+            argv, env={"PATH": os.defpath, **env}, capture_output=True, text=True, timeout=WITHIN_S
+        )
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        return str(problem)
+    return (done.stdout or done.stderr).strip()[-200:]
+
+
+def _of_cgroups(controller: Controller, version: type | None = None) -> Callable[[str], str]:
+    return partial(_cgroup, controller, version)
+
+
+NEEDS = (
+    Need("root", _root, "run paydrill as root"),
+    Need("loop devices", _loop_devices, "apt-get install -y e2fsprogs mount"),
+    Need("cgroup v1 (blkio)", _of_cgroups("io", Version1)),
+    Need("cgroup v1 (cpu)", _of_cgroups("cpu", Version1)),
+    Need("cgroup v1 (memory)", _of_cgroups("memory", Version1)),
+    Need("cgroup (io)", _of_cgroups("io")),
+    Need("cgroup (cpu)", _of_cgroups("cpu")),
+    Need("cgroup (memory)", _of_cgroups("memory")),
+    Need("libfaketime", _libfaketime, "apt-get install -y faketime"),
+    Need("libfiu", _libfiu, "apt-get install -y fiu-utils"),
+    Need("data checksums", _data_checksums),
+)
