@@ -24,7 +24,7 @@ RANKS = {
             "topology", "target", "scenario", "plan", "verdict", "run_folder", "units", "yaml_source", "yaml_tree",
             "yaml_fields", "overrides", "fault_fields", "scenario_file", "scenario_timeline", "scenario_schema",
             "target_file", "target_client", "topology_file", "patching", "callers", "mutants", "library", "verdict_file",
-            "currencies", "target_attached",
+            "currencies", "target_attached", "target_attacks",
         ),
         1,
     ),
@@ -49,7 +49,8 @@ SIDEWAYS = {
     "report": {"guards", "evidence", "slo"},
     "guards": {"evidence"},
     "toxiproxy": {"backends"},
-    "faults": {"backends", "toxiproxy"},
+    # Attacks speak to the target as its customers do, and as its PSP does.
+    "faults": {"backends", "toxiproxy", "load", "psp"},
 }
 
 # The protocol of faults and the words for the PSP's behaviours are part of what a scenario is, the PSP's

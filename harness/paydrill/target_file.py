@@ -9,8 +9,20 @@ from typing import cast
 
 from paydrill.errors import UsageError
 from paydrill.scenario_file import read_timing
-from paydrill.target import Client, FactSource, Health, Pricing, Promotion, Runtime, Service, Target, Timing
+from paydrill.target import (
+    Attacks,
+    Client,
+    FactSource,
+    Health,
+    Pricing,
+    Promotion,
+    Runtime,
+    Service,
+    Target,
+    Timing,
+)
 from paydrill.target_attached import read_attached, services_of
+from paydrill.target_attacks import read_attacks
 from paydrill.target_client import read_client
 from paydrill.topology import CLIENT, PSP, PSPS
 from paydrill.yaml_fields import Field, Section
@@ -35,6 +47,7 @@ _KEYS = (
     "catalogue",
     "pricing",
     "attached",
+    "attacks",
 )
 _SERVICE_KEYS = ("runtime", "port", "health", "command", "env", "config", "schema", "database", "settings")
 
@@ -74,14 +87,15 @@ class _Reader:
         client = root.require("client")
         facts, open_work = root.get("facts"), root.get("open_work")
         title = root.require("title")
-        read = read_client(client) if client else None
+        read = (read_client(client) if client else None) or Client({}, ())
+        attacks = root.get("attacks")
         target = Target(
             name=self._own_name(root),
             title=(title.text(limit=200) if title else None) or "",
             folder=self._folder.resolve(),
             default_topology=self._default_topology(root),
             services=services,
-            client=read or Client({}, ()),
+            client=read,
             timing=Timing(**cast("dict[str, int]", dict(read_timing(root.get("timing"))))),
             facts=tuple(one for item in facts.items() if (one := self._fact(item, services, None)))
             if facts
@@ -92,6 +106,7 @@ class _Reader:
             catalogue=tuple(_catalogue(root.require("catalogue", "catalogue: [{sku: …}]"))),
             pricing=_pricing(root.get("pricing")),
             attached=attached,
+            attacks=read_attacks(attacks, read.requests) if attacks else Attacks(),
         )
         return None if self._mistakes.problems else target
 
