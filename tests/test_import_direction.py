@@ -25,7 +25,7 @@ RANKS = {
             "yaml_fields", "overrides", "fault_fields", "scenario_file", "scenario_timeline", "scenario_schema",
             "target_file", "target_client", "topology_file", "patching", "callers", "mutants", "library", "verdict_file",
             "currencies", "target_attached", "events", "scenario_conditions",
-            "other_sources", "blast_radius", "target_operators",
+            "other_sources", "blast_radius", "target_operators", "target_attacks",
         ),
         1,
     ),
@@ -50,7 +50,8 @@ SIDEWAYS = {
     "report": {"guards", "evidence", "slo"},
     "guards": {"evidence"},
     "toxiproxy": {"backends"},
-    "faults": {"backends", "toxiproxy"},
+    # Attacks speak to the target as its customers do, and as its PSP does.
+    "faults": {"backends", "toxiproxy", "load", "psp"},
 }
 
 # The protocol of faults and the words for the PSP's behaviours are part of what a scenario is, the PSP's

@@ -26,6 +26,8 @@ UNITS = {
     "_ms": "ms",
     "_us": "µs",
     "_s": "s",
+    "customers": "customers",
+    "connections": "connections",
 }
 """How a field's name ends -> its unit."""
 MOST = 1_000_000_000

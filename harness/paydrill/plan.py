@@ -7,9 +7,10 @@ two narrow waists of a drill; the other is the evidence.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -22,7 +23,7 @@ from paydrill.events import (
     when_from_json,
     when_to_json,
 )
-from paydrill.faults import Fault, ShapesLoad
+from paydrill.faults import AsksOfTarget, Fault, Shape, ShapesLoad
 from paydrill.scenario import AbortIf
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ SCHEMA = "paydrill/plan/1"
 
 # What a PSP does on an ordinary day; every other behaviour is a fault of its own.
 ORDINARY_PSP = ("approve", "decline")
+SCARCE = "hot"
+"""The tag of products of which a target has far too few."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,26 @@ class Segment:
     at_s: float
     end_s: float
     rate_per_s: float
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Customers of one class besides the mix, from `at_s` to `end_s`: each wants `units` of one product."""
+
+    at_s: float
+    end_s: float
+    rate_per_s: float
+    cls: str
+    sku: str
+    units: int
+
+
+@dataclass(frozen=True)
+class Herd:
+    """So many of the mix arrive at one instant, besides the others."""
+
+    at_s: float
+    customers: int
 
 
 @dataclass(frozen=True)
@@ -79,10 +102,17 @@ class PlannedLoad:
     mix: Mapping[str, float]
     max_in_flight: int
     left_out: tuple[str, ...] = ()
+    crowds: tuple[Crowd, ...] = ()
+    herds: tuple[Herd, ...] = ()
 
     @property
     def duration_s(self) -> float:
         return max(segment.end_s for segment in self.segments)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Every traffic class that comes."""
+        return tuple(sorted({*self.mix, *(crowd.cls for crowd in self.crowds)}))
 
 
 @dataclass(frozen=True)
@@ -105,8 +135,12 @@ def make_plan(
 ) -> Plan:
     """Resolve a scenario, without the traffic classes `left_out`.
 
-    Raises UnknownPlace when a fault names what the topology does not have.
+    Raises UnknownPlace when a fault names what the topology does not have, UsageError for one that asks
+    more of the target than its description offers.
     """
+    for step in scenario.timeline:
+        if isinstance(step.fault, AsksOfTarget) and (lacks := step.fault.unmet(target)):
+            raise UsageError(lacks)
     mix = {name: weight for name, weight in scenario.load.mix.items() if name not in left_out}
     return Plan(
         scenario=scenario.name,
@@ -118,6 +152,8 @@ def make_plan(
             mix=_by_name(mix),
             max_in_flight=scenario.load.max_in_flight,
             left_out=tuple(sorted(left_out)),
+            crowds=crowds_of(scenario.load, scenario.timeline, target, seed),
+            herds=herds_of(scenario.load, scenario.timeline),
         ),
         faults=_planned_faults(scenario.timeline, topology),
         psp=_by_name(scenario.psp),
@@ -133,13 +169,11 @@ def without_faults(scenario: Scenario) -> Scenario:
 
 
 def segments_of(load: Load, steps: Iterable[Step]) -> tuple[Segment, ...]:
-    """The load's rate over its whole length, with each spike's rate in place of it while it is on.
+    """The load's rate over its whole length, with the rates of each spike in place of it while it is on.
 
     The segments join without gap from 0 to the load's duration; neighbours differ in rate.
     """
-    spikes = [
-        (step.at_s, _end(step), step.fault.rate_per_s) for step in steps if isinstance(step.fault, ShapesLoad)
-    ]
+    spikes = [span for shaped in _shaped(load, steps) for span in shaped.spans()]
     edges = {0.0, load.duration_s}
     edges.update(t for at_s, end_s, _ in spikes for t in (at_s, end_s) if 0 < t < load.duration_s)
     times = sorted(edges)
@@ -151,6 +185,41 @@ def segments_of(load: Load, steps: Iterable[Step]) -> tuple[Segment, ...]:
         else:
             segments.append(Segment(at_s, end_s, rate))
     return tuple(segments)
+
+
+def crowds_of(load: Load, steps: Iterable[Step], target: Target, seed: int) -> tuple[Crowd, ...]:
+    """The crowds of all steps, by their begin; each on one product that the target has too few of.
+
+    A target that says of no product that it is scarce has one of its others run on.
+    """
+    shaped = [one for one in _shaped(load, steps) if one.shape.crowd_per_s > 0]
+    products = [str(row["sku"]) for row in target.catalogue if "sku" in row]
+    scarce = [str(row["sku"]) for row in target.catalogue if SCARCE in cast("Any", row.get("tags", ()))]
+    if shaped and not products:
+        raise UsageError(f"{target.name} has nothing in its catalogue that a crowd could want")
+    crowds = [
+        Crowd(
+            one.at_s,
+            one.end_s,
+            one.shape.crowd_per_s,
+            one.shape.crowd_of,
+            Random(f"{seed}:crowd:{number}").choice(scarce or products),
+            one.shape.crowd_units,
+        )
+        for number, one in enumerate(shaped)
+    ]
+    return tuple(sorted(crowds, key=lambda crowd: crowd.at_s))
+
+
+def herds_of(load: Load, steps: Iterable[Step]) -> tuple[Herd, ...]:
+    """The herds of all steps, by their time."""
+    herds = [
+        Herd(_time(one.at_s + after_s), customers)
+        for one in _shaped(load, steps)
+        for after_s, customers in one.shape.herds
+        if one.at_s + after_s < one.end_s
+    ]
+    return tuple(sorted(herds, key=lambda herd: herd.at_s))
 
 
 def fault_of(planned: PlannedFault, known: Mapping[str, type[Fault]]) -> Fault:
@@ -180,6 +249,8 @@ def plan_to_json(plan: Plan) -> bytes:
             "mix": _by_name(plan.load.mix),
             "max_in_flight": plan.load.max_in_flight,
             "left_out": list(plan.load.left_out),
+            "crowds": [dataclasses.asdict(one) for one in plan.load.crowds],
+            "herds": [dataclasses.asdict(one) for one in plan.load.herds],
         },
         "faults": [_fault_to_json(one) for one in plan.faults],
         "psp": _by_name(plan.psp),
@@ -221,8 +292,36 @@ def _planned_faults(steps: Iterable[Step], topology: Topology) -> tuple[PlannedF
     return tuple(replace(fault, id=number) for number, fault in enumerate(found, start=1))
 
 
+@dataclass(frozen=True)
+class _Shaped:
+    """What one step makes of the arrivals, and when."""
+
+    at_s: float
+    end_s: float
+    shape: Shape
+
+    def spans(self) -> Iterator[tuple[float, float, float]]:
+        """(from, to, rate), without gap."""
+        times = [_time(self.at_s + after_s) for after_s, _ in self.shape.rates] + [self.end_s]
+        for (at_s, end_s), (_, rate) in zip(pairwise(times), self.shape.rates, strict=True):
+            yield at_s, end_s, rate
+
+
+def _shaped(load: Load, steps: Iterable[Step]) -> list[_Shaped]:
+    return [
+        _Shaped(step.at_s, _end(step), step.fault.shape(load.rate_per_s, step.for_s))
+        for step in steps
+        if isinstance(step.fault, ShapesLoad)
+    ]
+
+
 def _end(step: Step) -> float:
-    return round(step.at_s + step.for_s, 6)
+    return _time(step.at_s + step.for_s)
+
+
+def _time(seconds: float) -> float:
+    """To the microsecond, as it stands in the plan."""
+    return round(seconds, 6)
 
 
 def _fields(fault: Fault) -> Mapping[str, object]:
@@ -247,6 +346,8 @@ def _plan(document: Mapping[str, Any]) -> Plan:
             _numbers(load["mix"]),
             int(load["max_in_flight"]),
             tuple(str(name) for name in load.get("left_out", ())),
+            tuple(Crowd(**one) for one in load.get("crowds", ())),
+            tuple(Herd(**one) for one in load.get("herds", ())),
         ),
         faults=tuple(_fault(one) for one in document["faults"]),
         psp=_numbers(document["psp"]),

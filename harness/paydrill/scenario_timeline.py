@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from paydrill.events import When
 from paydrill.fault_fields import places_of, read_fault, values_of
-from paydrill.faults import Claims, Fault
+from paydrill.faults import Claims, Fault, ShapesLoad
 from paydrill.scenario import Step
 from paydrill.scenario_conditions import read_when
 from paydrill.target import Target
@@ -83,7 +83,7 @@ def _read_step(
     fault = read_fault(section, faults[name], STEP_KEYS) if name else None
     if fault is None:
         return []
-    if when and fault.hits == "load":
+    if when and isinstance(fault, ShapesLoad):
         when.wrong(f"{name} is part of the plan's arrivals and cannot wait for an event", "at: 5s")
         return []
     places = places_of(section, fault, topology, target) if topology else _written_places(fault)

@@ -213,6 +213,20 @@ class Allow:
 
 
 @dataclass(frozen=True)
+class Attacks:
+    """What of the target can be attacked. Kinds are those of `client.requests`.
+
+    webhook: path at the entrance where it takes the PSP's events, None for nowhere
+    owned:   requests about an order that only its own customer may make
+    probed:  requests in whose values SQL is tried
+    """
+
+    webhook: str | None = None
+    owned: tuple[str, ...] = ()
+    probed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Target:
     """A system under test. `folder` is its source; a mutant is a changed copy of it."""
 
@@ -232,3 +246,4 @@ class Target:
     attached: Attached | None = None
     operators: Operators | None = None
     allow: Allow = field(default_factory=Allow)
+    attacks: Attacks = field(default_factory=Attacks)

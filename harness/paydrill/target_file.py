@@ -11,6 +11,7 @@ from paydrill.errors import UsageError
 from paydrill.scenario_file import read_timing
 from paydrill.target import (
     Allow,
+    Attacks,
     Client,
     FactSource,
     Health,
@@ -22,6 +23,7 @@ from paydrill.target import (
     Timing,
 )
 from paydrill.target_attached import read_attached, services_of
+from paydrill.target_attacks import read_attacks
 from paydrill.target_client import read_client
 from paydrill.target_operators import read_allow, read_operators
 from paydrill.topology import CLIENT, PSP, PSPS
@@ -49,6 +51,7 @@ _KEYS = (
     "attached",
     "operators",
     "allow",
+    "attacks",
 )
 _SERVICE_KEYS = ("runtime", "port", "health", "command", "env", "config", "schema", "database", "settings")
 
@@ -89,14 +92,15 @@ class _Reader:
         operators, allow = root.get("operators"), root.get("allow")
         facts, open_work = root.get("facts"), root.get("open_work")
         title = root.require("title")
-        read = read_client(client) if client else None
+        read = (read_client(client) if client else None) or Client({}, ())
+        attacks = root.get("attacks")
         target = Target(
             name=self._own_name(root),
             title=(title.text(limit=200) if title else None) or "",
             folder=self._folder.resolve(),
             default_topology=self._default_topology(root),
             services=services,
-            client=read or Client({}, ()),
+            client=read,
             timing=Timing(**cast("dict[str, int]", dict(read_timing(root.get("timing"))))),
             facts=tuple(one for item in facts.items() if (one := self._fact(item, services, None)))
             if facts
@@ -109,6 +113,7 @@ class _Reader:
             attached=attached,
             operators=read_operators(operators) if operators else None,
             allow=read_allow(allow) if allow else Allow(),
+            attacks=read_attacks(attacks, read.requests) if attacks else Attacks(),
         )
         return None if self._mistakes.problems else target
 

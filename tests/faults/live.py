@@ -30,7 +30,7 @@ from stack_of_minitarget import minitarget
 from paydrill import faults, other_sources
 from paydrill.backends import Backend, Stack, StackSetup
 from paydrill.backends.probe import startup_packet
-from paydrill.faults import Fault, InForce, LoadGauge, Scene, Unfolds, Witness
+from paydrill.faults import Fault, InForce, LoadGauge, Scene, ShapesLoad, Unfolds, Witness
 from paydrill.topology import INSTRUMENTS, Edge
 
 RESULTS = "faults.json"
@@ -40,7 +40,15 @@ RATE_PER_S = 50.0
 
 # What needs a shop: faults that hit this, and those of these names.
 HITS_ON_REFERENCE = {"psp", "target"}
-ON_REFERENCE: set[str] = {"config_change", "deploy"}
+ON_REFERENCE: set[str] = {
+    "config_change",
+    "deploy",
+    "ramp",
+    "flash_crowd",
+    "thundering_herd",
+    "junk_flood",
+    "slow_clients",
+}
 
 # Where a fault strikes, by what it says that it hits; on the reference stack what its example says.
 PLACES: Mapping[str, Mapping[str, object]] = {
@@ -171,8 +179,12 @@ def _try(scene: Scene, kind: Kind, case: str) -> Result:
     stack = scene.stack
     stack.wait_healthy(stack.topology.nodes, 20)
     fault = fault_of(case)
-    with kind.visitors(stack), fault.inject(scene) as in_force:
-        seen = _witness(fault, in_force)
+    with ExitStack() as around:
+        around.enter_context(kind.visitors(stack))
+        if isinstance(fault, ShapesLoad) and kind is KINDS["reference"]:
+            # What shapes the load is in the plan: its customers come besides those who are there anyway.
+            scene = replace(scene, load=around.enter_context(stack_of_reference.shaped(stack, fault)))
+        seen = _witness(fault, around.enter_context(fault.inject(scene)))
     return Result(seen.witnessed, seen.detail, (*_left(stack), *kind.left(stack)))
 
 

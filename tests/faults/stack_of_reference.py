@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from paydrill.backends import Secrets, Stack, StackSetup
-from paydrill.faults import LoadGauge
+from paydrill.faults import Fault, LoadGauge
 from paydrill.load.child import LoadChild
-from paydrill.plan import PlannedLoad, Segment
+from paydrill.plan import PlannedLoad, Segment, crowds_of, herds_of, segments_of
+from paydrill.scenario import Load, Step
 from paydrill.target_file import load_target
 from paydrill.topology import CLIENT, PSP
 from paydrill.topology_file import load_topology
@@ -21,6 +22,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "targets" / "reference"
 ORDERS_PER_S = 6.0
 MIX = {"checkout": 4.0, "refund": 1.0, "cancel": 1.0, "closed_browser": 1.0}
 LONGEST_S = 1800.0
+SHAPED_S = 8.0
 READY_WITHIN_S = 20.0
 MOST_IN_FLIGHT = 64
 
@@ -46,17 +48,43 @@ def reference(folder: Path, topology: str = "lb-2") -> StackSetup:
 @contextmanager
 def shoppers(stack: Stack) -> Iterator[LoadGauge]:
     """A few orders a second, until the end of the block."""
+    plan = PlannedLoad((Segment(0.0, LONGEST_S, ORDERS_PER_S),), MIX, MOST_IN_FLIGHT)
+    with load_of(stack, plan, stack.setup.run_dir) as load:
+        yield load
+
+
+@contextmanager
+def shaped(stack: Stack, fault: Fault) -> Iterator[LoadGauge]:
+    """Customers as the fault wants them, which begins when the block does; a few seconds of it."""
+    usual = Load(ORDERS_PER_S, SHAPED_S, MIX, MOST_IN_FLIGHT)
+    step = Step(0.0, SHAPED_S, fault)
+    target, seed = stack.setup.target, stack.setup.seed
+    plan = PlannedLoad(
+        segments_of(usual, (step,)),
+        MIX,
+        MOST_IN_FLIGHT,
+        crowds=crowds_of(usual, (step,), target, seed),
+        herds=herds_of(usual, (step,)),
+    )
+    folder = stack.setup.run_dir / f"shaped-{fault.name}"
+    folder.mkdir()
+    with load_of(stack, plan, folder, series=fault.name) as load:
+        yield load
+
+
+@contextmanager
+def load_of(stack: Stack, plan: PlannedLoad, folder: Path, series: str = "") -> Iterator[LoadChild]:
     target, topology = stack.setup.target, stack.topology
     entrance = topology.entrance()
     psp = next(edge for edge in topology.edges if (edge.client, edge.server) == (CLIENT, PSP))
     with LoadChild(
-        plan=PlannedLoad((Segment(0.0, LONGEST_S, ORDERS_PER_S),), MIX, MOST_IN_FLIGHT),
+        plan=plan,
         client=target.client,
         catalogue=target.catalogue,
         timing=stack.setup.timing,
         seed=stack.setup.seed,
         base=stack.dial(entrance),
-        history_dir=stack.setup.run_dir,
+        history_dir=folder,
         log=stack.setup.run_dir / "logs" / "locust.log",
         edge=entrance.name,
         caller_secret=stack.setup.secrets.caller_secret,
@@ -64,6 +92,7 @@ def shoppers(stack: Stack) -> Iterator[LoadGauge]:
         psp=stack.dial(psp),
         psp_edge=psp.name,
         ca_file=stack.setup.ca_of(topology.node(entrance.server)),
+        series=series,
     ) as load:
         load.wait_ready(READY_WITHIN_S)
         load.go(time.monotonic_ns() + 100_000_000)

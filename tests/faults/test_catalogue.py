@@ -19,7 +19,8 @@ THIS_RELEASE = {
     *("down", "partition", "flap"),
     *("disk_full", "disk_hang", "disk_slow", "power_cut"),
     *("kill", "terminate", "pause", "restart", "rolling_restart", "kill_session", "crash_loop"),
-    "spike",
+    *("spike", "ramp", "flash_crowd", "thundering_herd", "junk_flood", "slow_clients"),
+    *("forged_webhook", "stale_webhook", "replayed_webhook", "sqli_probe", "idor_probe"),
 }
 
 

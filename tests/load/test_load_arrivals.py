@@ -6,11 +6,11 @@ import pytest
 
 from paydrill.errors import UsageError
 from paydrill.load import classes
-from paydrill.load.arrivals import arrivals
+from paydrill.load.arrivals import arrivals, arrivals_of
 from paydrill.load.customers import customers
 from paydrill.load.intents import IntentMaker, token_of
 from paydrill.load.products import Shelves, read_products
-from paydrill.plan import Segment
+from paydrill.plan import Crowd, Herd, PlannedLoad, Segment
 
 ROWS = (
     {"sku": "tea", "unit_price": 435, "currency": "EUR"},
@@ -112,3 +112,50 @@ def test_tokens_of_different_tries_never_meet():
 def test_a_wrong_catalogue_row_is_named(row):
     with pytest.raises(UsageError, match=r"catalogue\[1\]"):
         read_products((ROWS[0], row))
+
+
+LOAD = PlannedLoad(
+    (Segment(0, 10, 40),),
+    {"checkout": 1},
+    100,
+    crowds=(Crowd(2.0, 6.0, 30.0, "hot_sku", "cup", 5), Crowd(4.0, 6.0, 30.0, "hot_sku", "tea", 2)),
+    herds=(Herd(3.0, 25), Herd(5.0, 25)),
+)
+
+
+def test_everybody_comes_in_order_and_the_mix_comes_as_it_would_alone():
+    found = arrivals_of(LOAD, 3)
+    assert list(found.offsets) == sorted(found.offsets)
+    assert found == arrivals_of(LOAD, 3)
+    mix = [at for index, at in enumerate(found.offsets) if index not in found.of_crowd]
+    herds = [int(3e9)] * 25 + [int(5e9)] * 25
+    assert mix == sorted([*arrivals(LOAD.segments, 3), *herds])
+
+
+def test_a_herd_comes_in_one_instant():
+    found = arrivals_of(LOAD, 3)
+    assert [list(found.offsets).count(int(at_s * 1e9)) for at_s in (3, 5)] == [25, 25]
+
+
+def test_a_crowd_keeps_its_rate_its_time_and_its_wish():
+    found = arrivals_of(LOAD, 3)
+    for crowd in LOAD.crowds:
+        times = [found.offsets[index] / 1e9 for index, one in found.of_crowd.items() if one is crowd]
+        assert all(crowd.at_s <= at_s < crowd.end_s for at_s in times)
+        expected = (crowd.end_s - crowd.at_s) * crowd.rate_per_s
+        assert 0.7 * expected <= len(times) <= 1.3 * expected
+    people = IntentMaker(
+        3,
+        {"checkout": 1},
+        classes.known(),
+        Shelves(read_products(ROWS)),
+        customers(3, 20),
+        of_crowd=found.of_crowd,
+    )
+    for index in range(len(found.offsets)):
+        intent = people.make(index, 0)
+        if crowd := found.of_crowd.get(index):
+            assert (intent.cls, intent.items) == ("hot_sku", [{"sku": crowd.sku, "qty": crowd.units}])
+            assert intent.amount == crowd.units * {"cup": 1999, "tea": 435}[crowd.sku]
+        else:
+            assert intent.cls == "checkout"

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paydrill.errors import UsageError
-from paydrill.faults import known
+from paydrill.faults import ShapesLoad, known
 from paydrill.plan import fault_of, make_plan, plan_from_json, plan_to_json, segments_of, without_faults
 from paydrill.scenario import Load, Scenario, Step
-from paydrill.target import Client, Target, Timing
+from paydrill.target import Attacks, Client, Target, Timing
 from paydrill.topology import Edge, Node, Topology, UnknownPlace
 
 FAULTS = known()
@@ -24,15 +24,23 @@ TOPOLOGY = Topology(
     (Node("client", "client", 0), Node("a-1", "a", 1), Node("a-2", "a", 2), Node("psp", "psp", 0)),
     (Edge("client", "a-1"), Edge("client", "a-2"), Edge("a-1", "psp"), Edge("a-2", "psp")),
 )
-TARGET = Target("shop", "", Path("/nowhere"), "two", {}, Client({}, ()), Timing())
+CATALOGUE = (
+    {"sku": "tea", "unit_price": 435, "currency": "EUR"},
+    {"sku": "hot-1", "unit_price": 999, "currency": "EUR", "tags": ["hot"]},
+    {"sku": "hot-2", "unit_price": 998, "currency": "EUR", "tags": ["hot"]},
+)
+TARGET = Target("shop", "", Path("/nowhere"), "two", {}, Client({}, ()), Timing(), catalogue=CATALOGUE)
 
 tenths = st.integers(1, 300).map(lambda n: n / 10)
 
 
 @st.composite
 def faults(draw):
-    name = draw(st.sampled_from(["latency", "timeout", "down", "kill", "pause", "spike"]))
-    if name == "spike":
+    shapes = ["spike", "ramp", "flash_crowd", "thundering_herd"]
+    name = draw(st.sampled_from(["latency", "timeout", "down", "kill", "pause", *shapes]))
+    if name == "thundering_herd":
+        return FAULTS[name](customers=draw(st.integers(1, 400)), pause_ms=draw(st.integers(1000, 9000)))
+    if name in shapes:
         return FAULTS[name](rate_per_s=draw(st.floats(0.1, 500)))
     if name in ("kill", "pause"):
         return FAULTS[name](node=draw(st.sampled_from(["a", "a-1", "a-2"])))
@@ -104,8 +112,28 @@ def test_segments_cover_the_load_without_gap_and_carry_each_rate(scenario):
     for one, other in pairwise(segments):
         assert one.end_s == other.at_s and one.rate_per_s != other.rate_per_s
     assert all(segment.at_s < segment.end_s for segment in segments)
-    rates = {step.fault.rate_per_s for step in scenario.timeline if step.fault.name == "spike"}
+    rates = {
+        rate
+        for step in scenario.timeline
+        if isinstance(step.fault, ShapesLoad)
+        for _, rate in step.fault.shape(scenario.load.rate_per_s, step.for_s).rates
+    }
     assert {segment.rate_per_s for segment in segments} <= rates | {scenario.load.rate_per_s}
+
+
+@given(scenarios(), st.integers(0, 2**31))
+def test_crowds_and_herds_come_while_their_faults_are_on(scenario, seed):
+    load = make_plan(scenario, TOPOLOGY, TARGET, seed).load
+    spans = {
+        name: [(step.at_s, step.at_s + step.for_s) for step in scenario.timeline if step.fault.name == name]
+        for name in ("flash_crowd", "thundering_herd")
+    }
+    assert sorted((one.at_s, pytest.approx(one.end_s)) for one in load.crowds) == sorted(spans["flash_crowd"])
+    assert all(crowd.sku in ("hot-1", "hot-2") for crowd in load.crowds)
+    assert all(
+        any(at_s <= herd.at_s < end_s for at_s, end_s in spans["thundering_herd"]) for herd in load.herds
+    )
+    assert len(load.herds) >= len(spans["thundering_herd"])
 
 
 def scenario(*steps: Step, rate: float = 20.0) -> Scenario:
@@ -120,6 +148,74 @@ def test_a_spike_replaces_the_rate_while_it_is_on():
         (6, 14, 80),
         (14, 20, 20),
     ]
+
+
+@pytest.mark.parametrize(
+    ("usual", "to", "length_s", "rates"),
+    [
+        (10.0, 50.0, 2.0, [15, 25, 35, 45]),
+        (40.0, 20.0, 1.0, [35, 25]),
+        (10.0, 50.0, 0.2, [30]),
+        (10.0, 58.0, 60.0, [11 + 2 * step for step in range(24)]),
+    ],
+)
+def test_a_ramp_climbs_in_equal_steps_of_half_a_second_or_in_24(usual, to, length_s, rates):
+    shape = FAULTS["ramp"](rate_per_s=to).shape(usual, length_s)
+    assert [rate for _, rate in shape.rates] == rates
+    assert [at_s for at_s, _ in shape.rates] == pytest.approx(
+        [step * length_s / len(rates) for step in range(len(rates))]
+    )
+
+
+def test_a_ramp_is_part_of_the_rate_and_falls_back_at_its_end():
+    ramp = Step(6.0, 1.0, FAULTS["ramp"](rate_per_s=60.0))
+    segments = make_plan(scenario(ramp), TOPOLOGY, TARGET, 1).load.segments
+    assert [(one.at_s, one.end_s, one.rate_per_s) for one in segments] == [
+        (0, 6, 20),
+        (6, 6.5, 30),
+        (6.5, 7, 50),
+        (7, 20, 20),
+    ]
+
+
+def test_a_herd_comes_again_after_each_pause():
+    herd = Step(5.0, 5.0, FAULTS["thundering_herd"](customers=30, pause_ms=2000))
+    load = make_plan(scenario(herd), TOPOLOGY, TARGET, 1).load
+    assert [(one.at_s, one.customers) for one in load.herds] == [(5.4, 30), (7.4, 30), (9.4, 30)]
+    assert len(load.segments) == 1
+
+
+def test_a_crowd_wants_one_product_that_is_scarce_and_the_seed_says_which():
+    crowd = Step(5.0, 5.0, FAULTS["flash_crowd"](rate_per_s=15.0))
+    found = {make_plan(scenario(crowd), TOPOLOGY, TARGET, seed).load.crowds for seed in range(20)}
+    assert {one.sku for (one,) in found} == {"hot-1", "hot-2"}
+    assert all((one.at_s, one.end_s, one.rate_per_s, one.cls) == (5, 10, 15, "hot_sku") for (one,) in found)
+
+
+def test_a_crowd_takes_any_product_where_none_is_scarce_and_there_must_be_one():
+    crowd = scenario(Step(5.0, 5.0, FAULTS["flash_crowd"](rate_per_s=15.0)))
+    (one,) = make_plan(crowd, TOPOLOGY, replace(TARGET, catalogue=CATALOGUE[:1]), 1).load.crowds
+    assert one.sku == "tea"
+    with pytest.raises(UsageError, match="catalogue"):
+        make_plan(crowd, TOPOLOGY, replace(TARGET, catalogue=()), 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("forged_webhook", "webhook"),
+        ("stale_webhook", "webhook"),
+        ("replayed_webhook", "webhook"),
+        ("sqli_probe", "probed"),
+        ("idor_probe", "owned"),
+    ],
+)
+def test_an_attack_on_what_the_target_does_not_offer_is_wrong_usage(name, key):
+    attack = scenario(Step(1.0, 1.0, FAULTS[name]()))
+    with pytest.raises(UsageError, match=rf"^{name}: the target shop .*attacks\.{key}"):
+        make_plan(attack, TOPOLOGY, TARGET, 1)
+    everything = Attacks("/hooks", ("read",), ("read",))
+    assert make_plan(attack, TOPOLOGY, replace(TARGET, attacks=everything), 1).faults[0].name == name
 
 
 def test_a_service_name_means_all_its_nodes_and_edges():

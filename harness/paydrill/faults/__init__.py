@@ -21,6 +21,7 @@ from paydrill.topology import Topology
 
 if TYPE_CHECKING:
     from paydrill.backends import Stack
+    from paydrill.target import Target
 
 Family = Literal[
     "network", "process", "disk", "clock", "resource", "load", "psp", "webhook", "operator", "attack"
@@ -49,10 +50,14 @@ class Witness:
 
 
 class LoadGauge(Protocol):
-    """What a fault may see of the load."""
+    """What a fault may see of the load, at most 0.3 s old."""
 
     def started(self) -> int:
         """Arrivals that have begun so far."""
+        ...
+
+    def started_of(self, cls: str) -> int:
+        """Those of one traffic class."""
         ...
 
 
@@ -134,13 +139,38 @@ class Fault(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Shape:
+    """What a fault makes of the arrivals while it is on. Times are seconds after its begin.
+
+    rates:  (from when, arrivals per second in place of the scenario's), each until the next one
+    herds:  (when, how many of the mix arrive at that instant besides the others)
+    crowd_per_s, crowd_of, crowd_units: besides the mix so many customers of a traffic class arrive, each of
+            whom wants so many units of the one product that is scarce
+    """
+
+    rates: tuple[tuple[float, float], ...] = ()
+    herds: tuple[tuple[float, int], ...] = ()
+    crowd_per_s: float = 0.0
+    crowd_of: str = ""
+    crowd_units: int = 1
+
+
 @runtime_checkable
 class ShapesLoad(Protocol):
     """A fault that is extra load: it changes the arrivals of the plan."""
 
-    @property
-    def rate_per_s(self) -> float:
-        """Arrivals per second while it is on, in place of the scenario's rate."""
+    def shape(self, usual_per_s: float, length_s: float) -> Shape:
+        """What becomes of the scenario's `usual_per_s` while it is on for `length_s`. Pure."""
+        ...
+
+
+@runtime_checkable
+class AsksOfTarget(Protocol):
+    """A fault for which the target's description must say something that not all say."""
+
+    def unmet(self, target: Target) -> str:
+        """What it lacks, in a sentence; empty when the fault can be tried. Pure."""
         ...
 
 

@@ -8,20 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
-from paydrill.faults import (
-    Carries,
-    Effect,
-    Expects,
-    Family,
-    Hits,
-    InForce,
-    LoadGauge,
-    Looks,
-    Scene,
-    Witness,
-    WitnessKind,
-)
-from paydrill.topology import CLIENT, PSPS, Topology
+from paydrill.faults import InForce, LoadGauge, Looks, Scene, Shape, Witness
+from paydrill.faults.load_fault import LoadFault
 
 LOOK_S = 1.5
 LEAST_SHARE = 0.7
@@ -45,28 +33,19 @@ class Spiking:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spike:
+class Spike(LoadFault):
     """The whole mix arrives at `rate` instead of the scenario's rate. Part of the plan's arrivals."""
 
     name: ClassVar[str] = "spike"
     summary: ClassVar[str] = "a flash sale: far more arrivals for a while"
-    family: ClassVar[Family] = "load"
-    hits: ClassVar[Hits] = "load"
-    effect: ClassVar[Effect] = "availability"
-    expects: ClassVar[Expects] = "some"
-    carries: ClassVar[Carries] = "arrivals"
-    backends: ClassVar[tuple[str, ...]] = ("local", "docker", "attached")
-    needs: ClassVar[tuple[str, ...]] = ()
-    witnessed_by: ClassVar[WitnessKind] = "load"
     looks: ClassVar[Looks] = "at once"
     undo: ClassVar[str] = "the arrivals fall back to the scenario's rate by themselves"
     example: ClassVar[Mapping[str, object]] = {"rate_per_s": 120.0}
 
     rate_per_s: float
 
-    def places(self, topology: Topology) -> tuple[str, ...]:
-        entered = (edge for edge in topology.edges if edge.client == CLIENT and edge.server not in PSPS)
-        return tuple(edge.name for edge in entered)
+    def shape(self, usual_per_s: float, length_s: float) -> Shape:
+        return Shape(rates=((0.0, self.rate_per_s),))
 
     @contextmanager
     def inject(self, scene: Scene) -> Iterator[InForce]:

@@ -47,8 +47,8 @@ class LoadChild:
 
     Making it raises UsageError when the target cannot be loaded like this. Nothing has started then.
     Start it from a thread that lives as long as it: the kernel kills it with its starting thread.
-    Raises InstrumentDied("locust", …) from every method but `alive`, `counters`, `started` and
-    `stop` when the child is gone and nobody asked for it.
+    Raises InstrumentDied("locust", …) from every method but `alive`, `counters`, `started`,
+    `started_of` and `stop` when the child is gone and nobody asked for it.
     """
 
     def __init__(
@@ -127,6 +127,10 @@ class LoadChild:
     def started(self) -> int:
         """Arrivals that have begun so far."""
         return self._counters.started
+
+    def started_of(self, cls: str) -> int:
+        """Those of one traffic class."""
+        return self._counters.begun.get(cls, 0)
 
     @property
     def pid(self) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from paydrill.target import Outcome
 
@@ -73,6 +74,7 @@ class LoadCounters:
     due:       arrivals whose time had come; started + dropped follow it as closely as the pacer can
     all:       intents of every traffic class that have ended
     checkouts: those of them whose class counts as a checkout
+    begun:     those that were started, by their traffic class
     crashed:   intents ended by a mistake of the load itself (its log tells); must be 0
     """
 
@@ -85,13 +87,14 @@ class LoadCounters:
     in_flight: int = 0
     crashed: int = 0
     lag: Lag = Lag()
+    begun: Mapping[str, int] = field(default_factory=dict)
 
 
 class Tally:
     """Counts intents as they end."""
 
     def __init__(self) -> None:
-        self.started = 0
+        self.begun: Counter[str] = Counter()
         self.crashed = 0
         self._all: Counter[str] = Counter()
         self._checkouts: Counter[str] = Counter()
@@ -108,6 +111,10 @@ class Tally:
 
     def checkouts(self) -> ByOutcome:
         return ByOutcome(**self._checkouts)
+
+    @property
+    def started(self) -> int:
+        return self.begun.total()
 
     @property
     def dropped(self) -> int:

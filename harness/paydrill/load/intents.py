@@ -11,6 +11,7 @@ from paydrill.load.customers import Customer
 from paydrill.load.policy import Policy, draw_policy
 from paydrill.load.products import Cart, Shelves
 from paydrill.load.traffic import Traffic
+from paydrill.plan import Crowd
 
 TRIES_PER_INTENT = 16
 SECOND_WISHES = 1_000_000_000
@@ -80,6 +81,7 @@ class IntentMaker:
 
     A class that places no order has an empty cart.
     series: a word in every cart's name, for a target that remembers the carts of earlier runs
+    of_crowd: the arrivals that are no part of the mix
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class IntentMaker:
         shelves: Shelves,
         people: tuple[Customer, ...],
         series: str = "",
+        of_crowd: Mapping[int, Crowd] | None = None,
     ) -> None:
         self._carts = f"cart-{seed}-{series}-" if series else f"cart-{seed}-"
         self._seed = seed
@@ -98,14 +101,16 @@ class IntentMaker:
         self._classes = classes
         self._shelves = shelves
         self._people = people
+        self._of_crowd = of_crowd or {}
 
     def make(self, index: int, due_ns: int) -> Intent:
         """The intent of arrival `index` (from 0); its id counts from 1."""
         random = Random(f"{self._seed}:intent:{index}")
-        cls = random.choices(self._names, cum_weights=self._weights)[0]
+        crowd = self._of_crowd.get(index)
+        cls = crowd.cls if crowd else random.choices(self._names, cum_weights=self._weights)[0]
         person = random.choice(self._people)
         traffic = self._classes[cls]
-        cart = traffic.cart(random, self._shelves)
+        cart = self._shelves.units(crowd.sku, crowd.units) if crowd else traffic.cart(random, self._shelves)
         buys = "create" in traffic.needs
         return Intent(
             id=index + 1,

@@ -22,7 +22,7 @@ from locust import FastHttpUser, events, task
 
 from paydrill.errors import UsageError
 from paydrill.load import classes
-from paydrill.load.arrivals import arrivals
+from paydrill.load.arrivals import arrivals_of
 from paydrill.load.customers import customers, operators
 from paydrill.load.final_reads import FinalReader
 from paydrill.load.history import History
@@ -105,7 +105,7 @@ def build(setup: LoadSetup) -> tuple[Pacer, FinalReader]:
     """Everything that the load needs, before any time counts."""
     known = classes.known()
     # A customer who cancels while paying has two requests under way, a burst eight.
-    widest = max(known[name].at_once for name in setup.plan.mix)
+    widest = max(known[name].at_once for name in setup.plan.classes)
     connections = max(2, widest) * setup.plan.max_in_flight
     allow_descriptors(connections + SPARE_DESCRIPTORS)
     doors = [url for url in (setup.base_url, setup.psp_url) if url is not None]
@@ -117,8 +117,8 @@ def build(setup: LoadSetup) -> tuple[Pacer, FinalReader]:
     requests = compile_requests(setup.client)
     shelves = Shelves(read_products(setup.catalogue), setup.pricing)
     people = customers(setup.seed, secret=setup.caller_secret)
-    maker = IntentMaker(setup.seed, setup.plan.mix, known, shelves, people, setup.series)
-    offsets = arrivals(setup.plan.segments, setup.seed)
+    arrivals = arrivals_of(setup.plan, setup.seed)
+    maker = IntentMaker(setup.seed, setup.plan.mix, known, shelves, people, setup.series, arrivals.of_crowd)
     history = History(Path(setup.history), setup.edge, broken=die)
     history.start({"locust": locust.__version__, "geventhttpclient": geventhttpclient.__version__})
     shop = Shop(
@@ -133,7 +133,7 @@ def build(setup: LoadSetup) -> tuple[Pacer, FinalReader]:
         operators=operators(setup.caller_secret),
         psp=None if setup.psp_url is None else PspDoor(setup.psp_url, setup.psp_edge),
     )
-    pacer = Pacer(shop, wires(setup.plan.max_in_flight), offsets, maker, known, tell_locust)
+    pacer = Pacer(shop, wires(setup.plan.max_in_flight), arrivals.offsets, maker, known, tell_locust)
     return pacer, FinalReader(shop, wires(min(READERS, connections)))
 
 

@@ -109,6 +109,7 @@ class Pacer:
             in_flight=len(self._live),
             crashed=self.tally.crashed,
             lag=self.lag.lag(),
+            begun=dict(self.tally.begun),
         )
 
     def _arrive(self, intent: Intent) -> None:
@@ -120,7 +121,7 @@ class Pacer:
             self._ended(intent, None)
             return
         wire = self._free.pop()
-        self.tally.started += 1
+        self.tally.begun[intent.cls] += 1
         greenlet = gevent.Greenlet(self._serve, intent, traffic, wire)
         self._live.add(greenlet)
         greenlet.rawlink(self._live.discard)

@@ -9,11 +9,11 @@ from random import Random
 
 from paydrill.errors import UsageError
 from paydrill.load.prices import Line, quote
+from paydrill.plan import SCARCE
 from paydrill.target import Pricing, Promotion
 
 MAX_LINES = 3
 MAX_QTY = 3
-SCARCE = "hot"
 ODD = "odd"
 NOT_EVERYDAY = frozenset({SCARCE, "extra"})
 """Products with one of these tags are in no ordinary cart."""
@@ -125,6 +125,11 @@ class Shelves:
         """`qty` units of one product with that tag."""
         tagged = [product for product in self._products if tag in product.tags]
         product = random.choice(tagged or list(self._products))
+        return self._priced([Line(product.sku, product.unit_price, qty)], product.currency, None)
+
+    def units(self, sku: str, qty: int) -> Cart:
+        """`qty` units of one product."""
+        product = next(product for product in self._products if product.sku == sku)
         return self._priced([Line(product.sku, product.unit_price, qty)], product.currency, None)
 
     def other_cart(self, random: Random, taken: Collection[int]) -> Cart:

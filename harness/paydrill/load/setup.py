@@ -10,7 +10,7 @@ from paydrill.errors import UsageError
 from paydrill.load import classes
 from paydrill.load.operations import compile_requests
 from paydrill.load.products import read_products
-from paydrill.plan import PlannedLoad, Segment
+from paydrill.plan import Crowd, Herd, PlannedLoad, Segment
 from paydrill.target import Client, OutcomeRule, Pricing, Promotion, Request
 from paydrill.target_client import KINDS
 
@@ -69,7 +69,7 @@ class LoadSetup:
         compile_requests(self.client)
         read_products(self.catalogue)
         known = classes.known()
-        for name in sorted(self.plan.mix):
+        for name in self.plan.classes:
             if name not in known:
                 raise UsageError(f"load.mix: {name!r} is no traffic class; expected {', '.join(known)}")
             needed = [need for need in known[name].needs if need in KINDS]
@@ -87,7 +87,14 @@ class LoadSetup:
 
 def _plan(plain: Mapping[str, Any]) -> PlannedLoad:
     segments = tuple(Segment(**segment) for segment in plain["segments"])
-    return PlannedLoad(segments, plain["mix"], plain["max_in_flight"], tuple(plain["left_out"]))
+    return PlannedLoad(
+        segments,
+        plain["mix"],
+        plain["max_in_flight"],
+        tuple(plain["left_out"]),
+        tuple(Crowd(**crowd) for crowd in plain["crowds"]),
+        tuple(Herd(**herd) for herd in plain["herds"]),
+    )
 
 
 def _pricing(plain: Mapping[str, Any]) -> Pricing:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paydrill.load.products import SCARCE
 from paydrill.load.traffic import Ended, Traffic
+from paydrill.plan import SCARCE
 
 if TYPE_CHECKING:
     from random import Random

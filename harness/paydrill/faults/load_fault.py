@@ -1,0 +1,85 @@
+"""What the faults of the load have in common: they come in where the customers do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from paydrill.faults import (
+    Carries,
+    Effect,
+    Expects,
+    Family,
+    Hits,
+    InForce,
+    LoadGauge,
+    Looks,
+    Witness,
+    WitnessKind,
+)
+from paydrill.topology import CLIENT, PSPS, Topology
+
+LOOK_EVERY_S = 0.05
+
+
+@dataclass(frozen=True)
+class LoadFault:
+    """At every edge by which customers enter. Frozen; a subclass adds its fields and what it does."""
+
+    family: ClassVar[Family] = "load"
+    hits: ClassVar[Hits] = "load"
+    effect: ClassVar[Effect] = "availability"
+    expects: ClassVar[Expects] = "some"
+    carries: ClassVar[Carries] = "arrivals"
+    backends: ClassVar[tuple[str, ...]] = ("local", "docker", "attached")
+    needs: ClassVar[tuple[str, ...]] = ()
+    witnessed_by: ClassVar[WitnessKind] = "load"
+    looks: ClassVar[Looks] = "at its end"
+
+    def places(self, topology: Topology) -> tuple[str, ...]:
+        entered = (edge for edge in topology.edges if edge.client == CLIENT and edge.server not in PSPS)
+        return tuple(edge.name for edge in entered)
+
+
+@dataclass(frozen=True)
+class Count:
+    """Arrivals that had begun at one moment: all, and those of the crowd."""
+
+    at_s: float
+    all: int
+    crowd: int
+
+
+@dataclass
+class Arriving:
+    """Counts the arrivals again and again while the fault is on; what they tell is a subclass's."""
+
+    load: LoadGauge
+    crowd: str = ""
+    counts: list[Count] = field(default_factory=list)
+    due_s: float = 0.0
+
+    def step(self) -> float:
+        now_s = time.monotonic()
+        if now_s >= self.due_s:
+            crowd = self.load.started_of(self.crowd) if self.crowd else 0
+            self.counts.append(Count(now_s, self.load.started(), crowd))
+            self.due_s = now_s + LOOK_EVERY_S
+        return self.due_s - now_s
+
+    @property
+    def watched_s(self) -> float:
+        return self.counts[-1].at_s - self.counts[0].at_s if self.counts else 0.0
+
+    def witness(self) -> Witness:
+        raise NotImplementedError
+
+
+@contextmanager
+def arriving(watch: Arriving) -> Iterator[InForce]:
+    """The arrivals are in the plan already: there is nothing to put in force and nothing to heal."""
+    watch.step()
+    yield watch

@@ -1,0 +1,103 @@
+"""What the load's faults see, with the arrivals that they bring and without them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from paydrill import faults
+from paydrill.faults import flash_crowd, load_fault, ramp, thundering_herd
+
+
+def watched(watch, counts, every_s=0.05):
+    """The witness of a watch that has seen (all, of the crowd) again and again."""
+    watch.counts = [
+        load_fault.Count(number * every_s, all_, crowd) for number, (all_, crowd) in enumerate(counts)
+    ]
+    return watch.witness()
+
+
+def steady(per_s, seconds, crowd_per_s=0.0):
+    return [(int(per_s * t / 20), int(crowd_per_s * t / 20)) for t in range(int(seconds * 20) + 1)]
+
+
+def climbing(from_per_s, to_per_s, seconds):
+    looks = int(seconds * 20)
+    rise = (to_per_s - from_per_s) / seconds
+    return [(int(from_per_s * t / 20 + rise * (t / 20) ** 2 / 2), 0) for t in range(looks + 1)]
+
+
+GAUGE = SimpleNamespace(started=lambda: 0, started_of=lambda cls: 0)
+
+
+@pytest.mark.parametrize(
+    ("counts", "to", "seen"),
+    [
+        (climbing(10, 60, 6), 60, True),
+        (climbing(60, 10, 6), 10, True),
+        (steady(10, 6), 60, False),
+        (steady(60, 6), 10, False),
+        (steady(0, 6), 60, False),
+        (climbing(10, 60, 6)[:8], 60, False),
+        ([], 60, False),
+    ],
+    ids=["up", "down", "not up", "not down", "nobody comes", "too short a look", "no look"],
+)
+def test_a_ramp_is_seen_when_the_rate_goes_where_it_should(counts, to, seen):
+    assert watched(ramp.Ramping(GAUGE, rate_per_s=to), counts).witnessed is seen
+
+
+@pytest.mark.parametrize(
+    ("counts", "seen"), [(steady(30, 4, 20), True), (steady(30, 4), False), (steady(30, 4, 5), False)]
+)
+def test_a_crowd_is_seen_when_its_customers_come_and_not_when_others_do(counts, seen):
+    witness = watched(flash_crowd.Crowding(GAUGE, rate_per_s=20.0), counts)
+    assert witness.witnessed is seen
+    assert witness.measured["crowd_share"] == pytest.approx(counts[-1][1] / counts[-1][0], abs=0.02)
+
+
+def with_herds(counts, herds, customers, told_after=0.25):
+    """The count is told four times a second only."""
+    told, shown = [], counts[0][0]
+    for look, (all_, _) in enumerate(counts):
+        now = all_ + sum(customers for at_s in herds if look / 20 >= at_s)
+        if look % round(told_after * 20) == 0:
+            shown = now
+        told.append((shown, 0))
+    return told
+
+
+@pytest.mark.parametrize(
+    ("usual", "herds", "customers", "times"),
+    [
+        (10, [1.4, 3.4], 40, 2),
+        (10, [1.4, 3.4, 5.4], 20, 3),
+        (10, [], 40, 0),
+        (100, [], 20, 0),
+        (100, [1.4], 40, 1),
+        (0, [0.4], 5, 1),
+    ],
+)
+def test_herds_are_counted_whatever_comes_at_other_times(usual, herds, customers, times):
+    counts = with_herds(steady(usual, 7), herds, customers)
+    witness = watched(thundering_herd.Stampeding(GAUGE, customers=customers), counts)
+    assert (witness.witnessed, witness.measured["herds"]) == (times > 0, times)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("junk_flood", {"rate_per_s": 101.0}),
+        ("slow_clients", {"connections": 257}),
+        ("slow_clients", {"connections": 0}),
+        ("slow_clients", {"connections": 5, "gap_ms": 10}),
+        ("thundering_herd", {"customers": 401}),
+        ("thundering_herd", {"customers": 5, "pause_ms": 200}),
+        ("stale_webhook", {"age_s": 300}),
+        *((name, {"rate_per_s": 21.0}) for name in ("forged_webhook", "replayed_webhook", "sqli_probe", "idor_probe")),
+    ],
+)  # fmt: skip
+def test_what_would_be_too_much_is_refused_at_once(name, fields):
+    with pytest.raises(ValueError, match=r"at most|at least"):
+        faults.known()[name](**fields)
