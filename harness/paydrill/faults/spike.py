@@ -23,7 +23,8 @@ from paydrill.faults import (
 )
 from paydrill.topology import CLIENT, PSPS, Topology
 
-LOOK_S = 1.5
+LOOK_S = 0.9
+"""Less than the shortest spike that makes sense: after it the rate is the scenario's again."""
 LEAST_SHARE = 0.7
 
 
