@@ -95,7 +95,10 @@ def random_scenario(
         step = _draw_step(chance, catalogue[kind], target, topology, all_at_s)
         if step is None or any(masks(one, step) or masks(step, one) for one in steps):
             continue
-        text = _written(seed, target, topology, sorted([*steps, step], key=lambda one: one.at_s))
+        every = [*steps, step]
+        if any(idles(topology, one, [other for other in every if other is not one]) for one in every):
+            continue
+        text = _written(seed, target, topology, sorted(every, key=lambda one: one.at_s))
         if not _is_accepted(text, catalogue, topology):
             continue
         steps.append(step)
@@ -124,25 +127,38 @@ def leaves_a_way(topology: Topology, steps: Sequence[DrawnStep]) -> bool:
 
     All faults together. Where not, it depends on the target whether any write can be answered.
     """
+
+    def services(edges: set[Edge]) -> set[tuple[str, str]]:
+        return {(topology.node(edge.client).service, topology.node(edge.server).service) for edge in edges}
+
+    return services(_asked(topology, steps)) == services(_asked(topology, ()))
+
+
+def idles(topology: Topology, step: DrawnStep, others: Sequence[DrawnStep]) -> bool:
+    """Whether no customer's request comes to where `step` acts, because of what the others sever before."""
+    edges = step.edges
+    if step.fault.hits == "psp":
+        edges = frozenset(edge for edge in topology.edges if edge.server in step.nodes)
+    usual = edges & _asked(topology, ())
+    return bool(usual) and not usual & _asked(topology, others)
+
+
+def _asked(topology: Topology, steps: Sequence[DrawnStep]) -> set[Edge]:
+    """The edges that customers' requests come to, through the target, with those faults in force."""
     severing = [step for step in steps if step.severs]
     cut = frozenset[Edge]().union(*(step.edges for step in severing))
     dead = frozenset[str]().union(*(step.nodes for step in severing))
-    return _links(topology, cut, dead) == _links(topology, frozenset(), frozenset())
-
-
-def _links(topology: Topology, cut: frozenset[Edge], dead: frozenset[str]) -> set[tuple[str, str]]:
-    """Which service asks which, as far as customers' requests get."""
-    reached, waiting, links = {CLIENT}, [CLIENT], set[tuple[str, str]]()
+    reached, waiting, asked = {CLIENT}, [CLIENT], set[Edge]()
     while waiting:
         node = waiting.pop()
         for edge in topology.edges:
             if edge.client != node or edge in cut or edge.server in dead:
                 continue
-            links.add((topology.node(node).service, topology.node(edge.server).service))
+            asked.add(edge)
             if edge.server not in reached:
                 reached.add(edge.server)
                 waiting.append(edge.server)
-    return links
+    return asked
 
 
 # -- one step

@@ -41,7 +41,7 @@ class HostState:
     def now(cls, run_id: str = "") -> HostState:
         """`run_id`: the drill whose own things are never another's."""
         lines = {what: frozenset(read()) for what, read in SOURCES.items()}
-        return cls(lines, frozenset(_of_others(lines, run_id)), time.time() - time.monotonic())
+        return cls(lines, frozenset(names_of_others(lines, run_id)), time.time() - time.monotonic())
 
     def changes(self, before: HostState) -> list[str]:
         others = self.others | before.others
@@ -63,7 +63,7 @@ def changed_since(before: HostState, run_id: str = "", within_s: float = SETTLES
     return found
 
 
-def _of_others(lines: dict[str, frozenset[str]], run_id: str) -> Iterator[str]:
+def names_of_others(lines: dict[str, frozenset[str]], run_id: str) -> Iterator[str]:
     """Run ids, bridges and virtual cables of drills that are not ours."""
     for line in lines["loop devices"] | lines["mounts"]:
         yield from (one for one in RUN_OF_PATH.findall(line) if one != run_id)
