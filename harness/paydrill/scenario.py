@@ -57,13 +57,17 @@ class Window:
 
 @dataclass(frozen=True)
 class Expect:
-    """`invariants` is None for all. `slo` maps a measure to a bound such as `>= 0.90`."""
+    """`invariants` is None for all. `slo` maps a measure to a bound such as `>= 0.90`.
+
+    min_ok_in_fault: writes answered ok during each fault; None: as many as each fault says itself
+    """
 
     invariants: tuple[str, ...] | None = None
     slo: Mapping[str, str] = field(default_factory=dict)
     windows: tuple[Window, ...] = ()
     min_ok: int = 30
     min_ops_in_fault: int = 30
+    min_ok_in_fault: int | None = None
 
 
 @dataclass(frozen=True)

@@ -227,7 +227,9 @@ class _Reader:
     def _expect(self, field: Field | None) -> Expect:
         if field is None:
             return Expect()
-        section = field.section(("invariants", "slo", "windows", "min_ok", "min_ops_in_fault"))
+        section = field.section(
+            ("invariants", "slo", "windows", "min_ok", "min_ops_in_fault", "min_ok_in_fault")
+        )
         slo, windows = section.get("slo"), section.get("windows")
         return Expect(
             invariants=self._invariants(section.get("invariants")),
@@ -235,6 +237,7 @@ class _Reader:
             windows=tuple(self._windows(windows)) if windows else (),
             min_ok=_count(section.get("min_ok"), Expect.min_ok),
             min_ops_in_fault=_count(section.get("min_ops_in_fault"), Expect.min_ops_in_fault),
+            min_ok_in_fault=_count(in_fault, 0) if (in_fault := section.get("min_ok_in_fault")) else None,
         )
 
     def _invariants(self, field: Field | None) -> tuple[str, ...] | None:

@@ -137,5 +137,6 @@ def _expect(invariants: Collection[str], windows: Collection[str]) -> dict[str, 
             "windows": {"type": "array", "items": window},
             "min_ok": count,
             "min_ops_in_fault": count,
+            "min_ok_in_fault": count,
         }
     )

@@ -15,6 +15,8 @@ import pytest
 from paydrill.backends.choose import choose
 from paydrill.errors import EnvironmentNotReady
 
+sys.path[:0] = [str(Path(__file__).parent)]  # the helpers beside these tests
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAYDRILL = Path(sys.executable).parent / "paydrill"
 DRILL_TIMEOUT_S = 240

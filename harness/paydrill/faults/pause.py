@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from paydrill.backends import Stack
-from paydrill.errors import FaultNotApplied
+from paydrill.errors import FaultNotApplied, NotReady
 from paydrill.faults import Carries, Effect, Expects, InForce, Scene, Witness, WitnessKind
 from paydrill.faults.node_fault import NodeFault, nodes_of_target
 from paydrill.faults.probe import probe_edges
@@ -25,15 +25,28 @@ class Paused:
     def witness(self) -> Witness:
         names = {node.name for node in self.nodes}
         edges = [edge for edge in self.stack.topology.edges if edge.server in names]
-        seen = probe_edges(self.stack, edges, PATIENCE_S)
-        silent = [one for one in seen if one.saw == "silence"]
-        told = "; ".join(f"{one.edge}: {one.saw}" for one in seen)
+        saw: dict[str, str] = {one.edge: one.saw for one in probe_edges(self.stack, edges, PATIENCE_S)}
+        # A node that nobody calls, such as a worker, is asked itself.
+        for node in self.nodes:
+            if node.name not in {edge.server for edge in edges}:
+                saw[node.name] = "silence" if _is_silent(self.stack, node) else "answer"
+        silent = [one for one in saw.values() if one == "silence"]
+        told = "; ".join(f"{place}: {one}" for place, one in saw.items())
         return Witness(
             "answer",
-            bool(seen) and len(silent) == len(seen),
+            len(silent) == len(saw),
             f"probes of the paused nodes saw {told}",
-            {"probes": float(len(seen)), "probes_silent": float(len(silent))},
+            {"probes": float(len(saw)), "probes_silent": float(len(silent))},
         )
+
+
+def _is_silent(stack: Stack, node: Node) -> bool:
+    """Whether nothing at all is answered: a refusal, or a node that says that it is ill, is an answer."""
+    try:
+        stack.wait_healthy([node], PATIENCE_S)
+    except NotReady as problem:
+        return "timed out" in problem.detail.partition("\n")[0]
+    return False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,6 +36,8 @@ class Seen:
 
 def probe_edges(stack: Stack, edges: Sequence[Edge], patience_s: float) -> tuple[Seen, ...]:
     """All edges at once; an edge that says nothing for `patience_s` is seen as silence."""
+    if not edges:
+        return ()
     with ThreadPoolExecutor(max_workers=min(16, len(edges))) as pool:
         asked = [
             pool.submit(_probe, edge, stack.dial(edge), _question(stack, edge), patience_s) for edge in edges

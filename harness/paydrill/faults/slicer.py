@@ -10,7 +10,7 @@ from typing import ClassVar
 from paydrill.faults import Carries, Effect, Expects, InForce, Scene
 from paydrill.faults.changing import Changing, whole_numbers
 from paydrill.faults.edge_fault import EdgeFault, Existing
-from paydrill.faults.talk import MOST_BYTES
+from paydrill.faults.talk import MOST_BYTES, Heard
 from paydrill.faults.width import narrowed, slowed_to
 from paydrill.topology import Edge
 from paydrill.toxiproxy.toxic import Direction, Toxic
@@ -77,12 +77,24 @@ class Slicer(EdgeFault):
         edges = scene.stack.topology.edges_at(self.edge)
         schedules = [(edge, self.sizes(scene, edge)) for edge in edges]
         toxics = [(edge, next(schedule)) for edge, schedule in schedules]
-        felt = slowed_to(self.direction, self.delay_us / 1e6 / self.largest_bytes)
+        slowed = slowed_to(self.direction, self.delay_us / 1e6 / self.largest_bytes)
+
+        def felt(before: Heard, now: Heard) -> bool:
+            # A server that takes its time for every answer hides the slicer's, but not its pieces.
+            return slowed(before, now) or (self.direction == "downstream" and self._is_cut_up(before, now))
+
         with narrowed(scene, toxics, self.felt_bytes, felt, self.existing) as narrow:
             if not self.size_variation_bytes:
                 yield narrow
                 return
             yield Changing(narrow, scene.stack.toxiproxy, schedules, CHANGE_EVERY_S)
+
+    def _is_cut_up(self, before: Heard, now: Heard) -> bool:
+        """It came in pieces hardly longer than the slicer's, and before in longer ones."""
+        if not before.pieces or not now.pieces:
+            return False
+        was, size = before.received_bytes / before.pieces, now.received_bytes / now.pieces
+        return size <= 1.5 * self.largest_bytes and was >= 2 * size
 
     def sizes(self, scene: Scene, edge: Edge) -> Iterator[Toxic]:
         """One toxic after the other."""

@@ -11,7 +11,8 @@ from typing import ClassVar
 from paydrill.faults import InForce, LoadGauge, Looks, Scene, Shape, Witness
 from paydrill.faults.load_fault import LoadFault
 
-LOOK_S = 1.5
+LOOK_S = 0.9
+"""Less than the shortest spike that makes sense: after it the rate is the scenario's again."""
 LEAST_SHARE = 0.7
 
 

@@ -38,7 +38,10 @@ ANSWER_BYTES = 150
 
 @dataclass(frozen=True)
 class Heard:
-    """Seconds count from the dial: `last_s` to the last byte that came, `ended_s` to the end."""
+    """Seconds count from the dial: `last_s` to the last byte that came, `ended_s` to the end.
+
+    pieces: in how many what was received came in
+    """
 
     edge: str
     ended: Ended
@@ -46,6 +49,7 @@ class Heard:
     received_bytes: int
     last_s: float
     ended_s: float
+    pieces: int = 0
 
     @property
     def bytes(self) -> int:
@@ -134,7 +138,9 @@ def _talk(words: Words, address: Address, ca_file: Path | None, patience_s: floa
     except ConnectionError:
         ended = "reset"
     ended_s = time.monotonic() - began_s
-    return Heard(words.edge.name, ended, talking.sent, talking.received, talking.last_s, ended_s)
+    return Heard(
+        words.edge.name, ended, talking.sent, talking.received, talking.last_s, ended_s, talking.pieces
+    )
 
 
 def _secured(connection: socket.socket, address: Address, ca_file: Path | None) -> socket.socket:
@@ -156,6 +162,7 @@ class _Talking:
         self._over = False
         self.sent = 0
         self.received = 0
+        self.pieces = 0
         self.last_s = 0.0
 
     def on(self, connection: socket.socket) -> Ended:
@@ -191,6 +198,7 @@ class _Talking:
                 self._over = True
                 break
             self.received += len(data)
+            self.pieces += 1
             self.last_s = time.monotonic() - self._began_s
             if not (isinstance(connection, ssl.SSLSocket) and connection.pending()):
                 return True

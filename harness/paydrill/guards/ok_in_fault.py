@@ -1,4 +1,8 @@
-"""While a fault is on, as many writes are answered ok as the fault says must still be possible."""
+"""While a fault is on, as many writes are answered ok as the fault says must still be possible.
+
+A scenario whose faults leave less possible together, or break the only node of a kind, says so by
+`expect.min_ok_in_fault`. What was sent meanwhile and what was ok before and after is asked for even so.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +24,20 @@ def check(facts: RunFacts) -> GuardResult:
 
 
 def _problem(fault: FaultFact, facts: RunFacts) -> str:
-    if fault.start_ns is None or fault.expects not in ("some", "most"):
+    if fault.start_ns is None:
         return ""
     writes = [op for op in invoked_during(facts.history.ops, fault) if op.kind in WRITES]
     ok = sum(op.outcome == "ok" for op in writes)
-    needed = max(1, int(LEAST_SHARE.get(fault.expects, 0.0) * len(writes)))
+    needed = facts.expect.min_ok_in_fault
+    if needed is None:
+        needed = _least(fault, len(writes))
     if ok >= needed:
         return ""
     return f"{ok} of {len(writes)} writes ok during {fault.title}, at least {needed} expected"
+
+
+def _least(fault: FaultFact, writes: int) -> int:
+    """By the fault's own word."""
+    if fault.expects not in ("some", "most"):
+        return 0
+    return max(1, int(LEAST_SHARE.get(fault.expects, 0.0) * writes))

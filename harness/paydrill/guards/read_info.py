@@ -95,6 +95,7 @@ def read_expect(scenario: Line, meta: Line) -> Expect:
         windows=tuple(windows),
         min_ok=default.min_ok if min_ok is None else min_ok,
         min_ops_in_fault=default.min_ops_in_fault if min_ops is None else min_ops,
+        min_ok_in_fault=integer(line, "min_ok_in_fault"),
     )
 
 
