@@ -66,6 +66,7 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "pause of the database": {"node": "db-1"},
     "disk_full of the WAL": {"disk": "wal"},
     "disk_hang of the data": {"disk": "data"},
+    "disk_readonly of the WAL": {"disk": "wal"},
     "disk_slow by bytes": {"disk": "data", "write_per_s": 0, "write_bytes_per_s": 65536},
 }
 

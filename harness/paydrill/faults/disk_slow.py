@@ -57,7 +57,7 @@ class Slow:
 
     def _write_s(self, disk: Disk, count: int) -> float:
         """One that is not through in time has felt it."""
-        argv = ["python3", "-c", WRITE, str(disk.mount / PROBE), str(count)]
+        argv = ["python3", "-c", WRITE, str(disk.inside / PROBE), str(count)]
         done = self.stack.run_in(disk.node, argv, PROBE_WITHIN_S)
         (disk.mount / PROBE).unlink(missing_ok=True)
         if done.code == 0:

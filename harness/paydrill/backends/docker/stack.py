@@ -145,7 +145,7 @@ class DockerStack:
     def disk(self, node: Node, name: DiskName) -> Disk:
         raise FaultNotApplied(f"{node.name} has no {name} disk of its own: with Docker nodes have none")
 
-    def mount_anew(self, disk: Disk) -> None:
+    def mount_anew(self, disk: Disk, *, mend: bool = False) -> None:
         raise FaultNotApplied("with Docker nodes have no disks of their own")
 
     def limit_writes(self, disk: Disk, per_s: int, unit: WriteUnit) -> None:

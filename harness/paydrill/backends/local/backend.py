@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from paydrill.backends import DISKS, Conductor, StackSetup, World, processes
-from paydrill.backends.local import loops
+from paydrill.backends import DISKS, Conductor, StackSetup, World, loops, processes
 from paydrill.backends.local import parts as local_parts
 from paydrill.backends.local.bring_up import bring_up
 from paydrill.backends.local.capabilities import Capabilities, probe

@@ -1,35 +1,74 @@
-"""Disks of a local drill: an ext4 in a sparse file each, on a loop device.
+"""Disks of a drill: an ext4 in a sparse file each, on a loop device.
 
-They are made and attached by the harness, outside of the drill's namespaces: so the watchdog, and `clean`
-after it, find them by the file behind them, whoever has died. A device goes by itself with its last mount,
+They are attached where the watchdog, and `clean` after it, find them by the file behind them, whoever has
+died: outside of the namespaces of a local drill, and in the temporary folder of one with Docker. A device goes by itself with its last mount,
 but not while its file system is frozen, and a frozen one keeps whoever waits for it from dying.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import subprocess
 import time
 from pathlib import Path
 
-from paydrill.backends import disks, namespaces
-from paydrill.errors import EnvironmentNotReady
+from paydrill.backends import Disk, disks, namespaces
+from paydrill.errors import EnvironmentNotReady, FaultNotApplied
 
 SIZE_BYTES = 512 << 20
 DETACH_WITHIN_S = 3.0
 TOOL_WITHIN_S = 20.0
+UNMOUNT_WITHIN_S = 3.0
+MENDED = (0, 1)  # e2fsck: nothing was wrong, or it was and has been corrected
 _LOOP_CLR_FD = 0x4C01
+_ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 
 
 def make(image: Path) -> str:
-    """An empty disk of SIZE_BYTES, attached; its device. Raises EnvironmentNotReady with what was refused."""
+    """An empty disk of SIZE_BYTES, attached; its device. Raises EnvironmentNotReady with what was refused.
+
+    At an error its file system takes no write any more, as one in production is set up.
+    """
     image.parent.mkdir(parents=True, exist_ok=True)
     with image.open("wb") as file:
         file.truncate(SIZE_BYTES)
-    _run(["mkfs.ext4", "-q", "-F", "-m0", "-E", "lazy_itable_init=1,nodiscard", str(image)])
+    options = ["-q", "-F", "-m0", "-e", "remount-ro", "-E", "lazy_itable_init=1,nodiscard"]
+    _run(["mkfs.ext4", *options, str(image)])
     return _run(["losetup", "--find", "--show", str(image)]).strip()
+
+
+def mount(device: str, where: Path) -> None:
+    """Its root is empty but for what was put there. Raises OSError."""
+    where.mkdir(mode=0o700, exist_ok=True)
+    namespaces.mount(device, str(where), "ext4")
+    with contextlib.suppress(FileNotFoundError):
+        (where / "lost+found").rmdir()
+
+
+def unmount(where: Path) -> None:
+    """Whoever has just died may hold it for a moment. Raises OSError when it is still busy after 3 s."""
+    give_up = time.monotonic() + UNMOUNT_WITHIN_S
+    while True:
+        try:
+            return namespaces.unmount(str(where))
+        except OSError as problem:
+            if problem.errno != errno.EBUSY or time.monotonic() > give_up:
+                raise
+        time.sleep(0.02)
+
+
+def mount_anew(device: str, disk: Disk, *, mend: bool) -> None:
+    """See Stack.mount_anew. Raises FaultNotApplied."""
+    try:
+        unmount(disk.mount)
+        if mend:
+            _mend(device)
+        namespaces.mount(device, str(disk.mount), "ext4")
+    except OSError as problem:
+        raise FaultNotApplied(f"the {disk.name} disk of {disk.node.name}: {problem}") from problem
 
 
 def of_files_below(folder: Path) -> list[str]:
@@ -90,10 +129,16 @@ def _detach(device: str) -> None:
             os.close(fd)
 
 
+def _mend(device: str) -> None:
+    argv = ["e2fsck", "-f", "-y", device]
+    done = subprocess.run(argv, env=_ENV, capture_output=True, text=True, timeout=TOOL_WITHIN_S)
+    if done.returncode not in MENDED:
+        raise OSError(f"e2fsck ended with {done.returncode}: {(done.stdout + done.stderr).strip()[-600:]}")
+
+
 def _run(argv: list[str]) -> str:
-    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
     try:
-        done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=TOOL_WITHIN_S)
+        done = subprocess.run(argv, env=_ENV, capture_output=True, text=True, timeout=TOOL_WITHIN_S)
     except (OSError, subprocess.TimeoutExpired) as problem:
         raise EnvironmentNotReady(f"disk faults need {argv[0]}: {problem}") from problem
     if done.returncode != 0:
