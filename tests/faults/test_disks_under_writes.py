@@ -186,6 +186,7 @@ def test_a_hanging_disk_is_a_gap_and_a_slow_one_slows_every_commit(tmp_path):
             lambda stack: strike(stack, full, 2.0),
             lambda stack: strike(stack, fault("disk_readonly", disk="data"), 1.0),
             lambda stack: strike(stack, fault("disk_readonly", disk="wal"), 1.0),
+            lambda stack: strike(stack, fault("corrupt_page", table="ledger"), 1.0),
             # What was given back must stay so: else the server cannot recover for want of room.
             lambda stack: strike(stack, fault("power_cut"), 0.3),
         ],
