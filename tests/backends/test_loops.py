@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from paydrill.backends import disks, namespaces, processes
-from paydrill.backends.local import loops
+from paydrill.backends import disks, loops, namespaces, processes
 from paydrill.errors import EnvironmentNotReady
 
 FROZEN_FOR_S = 0.5

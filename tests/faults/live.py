@@ -84,6 +84,7 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "config_change of two services": {"nodes": ("orders-1", "payments-2")},
     "disk_full of the WAL": {"disk": "wal"},
     "disk_hang of the data": {"disk": "data"},
+    "disk_readonly of the WAL": {"disk": "wal"},
     "disk_slow by bytes": {"disk": "data", "write_per_s": 0, "write_bytes_per_s": 65536},
 }
 

@@ -17,7 +17,7 @@ from paydrill.topology import Edge, Node, Topology, UnknownPlace
 THIS_RELEASE = {
     *("latency", "bandwidth", "slow_close", "timeout", "reset_peer", "slicer", "limit_data"),
     *("down", "partition", "flap"),
-    *("disk_full", "disk_hang", "disk_slow", "power_cut"),
+    *("corrupt_page", "disk_full", "disk_hang", "disk_readonly", "disk_slow", "power_cut"),
     *("kill", "terminate", "pause", "restart", "rolling_restart", "kill_session", "crash_loop"),
     *("spike", "ramp", "flash_crowd", "thundering_herd", "junk_flood", "slow_clients"),
     *("forged_webhook", "stale_webhook", "replayed_webhook", "sqli_probe", "idor_probe"),

@@ -184,11 +184,14 @@ def test_a_hanging_disk_is_a_gap_and_a_slow_one_slows_every_commit(tmp_path):
             lambda stack: strike(stack, hang, 3.0),
             lambda stack: strike(stack, slow, 3.0),
             lambda stack: strike(stack, full, 2.0),
+            lambda stack: strike(stack, fault("disk_readonly", disk="data"), 1.0),
+            lambda stack: strike(stack, fault("disk_readonly", disk="wal"), 1.0),
+            lambda stack: strike(stack, fault("corrupt_page", table="ledger"), 1.0),
             # What was given back must stay so: else the server cannot recover for want of room.
             lambda stack: strike(stack, fault("power_cut"), 0.3),
         ],
     )
-    hung, slowed, filled, _ = found
+    hung, slowed, filled, *_ = found
     assert all(one.witnessed and one.lost == 0 for one in found)
     assert 2.0 <= hung.gap_s <= 4.0
     # The machine has other work, now more and now less: its best moment says what a commit takes here.

@@ -106,11 +106,15 @@ class CommandResult:
 
 @dataclass(frozen=True)
 class Disk:
-    """A file system of its own under a node. `mount`: where it is, as the conductor sees it."""
+    """A file system of its own under a node.
+
+    mount: where it is, as the conductor sees it; inside: the same place as the node sees it.
+    """
 
     node: Node
     name: DiskName
     mount: Path
+    inside: Path
 
 
 @dataclass(frozen=True)
@@ -191,8 +195,11 @@ class Stack(Protocol):
         """Raises FaultNotApplied where the node has none (see StackSetup.disks_of)."""
         ...
 
-    def mount_anew(self, disk: Disk) -> None:
-        """Unmount it and mount it again, as after a power failure; nobody may be using it."""
+    def mount_anew(self, disk: Disk, *, mend: bool = False) -> None:
+        """Unmount it and mount it again, as after a power failure; nobody may be using it.
+
+        mend: have it checked and its errors corrected between.
+        """
         ...
 
     def limit_writes(self, disk: Disk, per_s: int, unit: WriteUnit) -> None:

@@ -1,4 +1,4 @@
-"""What can be done to a mounted ext4 from outside: freeze it, thaw it, take its power away.
+"""What can be done to a mounted ext4 from outside: freeze it, thaw it, break it, take its power away.
 
 Each call needs CAP_SYS_ADMIN where the file system was mounted. Raises OSError in the kernel's words.
 """
@@ -52,6 +52,16 @@ def cut_power(mount: Path) -> None:
         fcntl.ioctl(fd, _EXT4_SHUTDOWN, _NO_LOG_FLUSH)
 
 
+def go_read_only(mount: Path) -> None:
+    """Have the kernel find an error in it: it takes no write any more until it is checked and mounted anew.
+
+    It must have been made or mounted to do so at an error (`errors=remount-ro`).
+    """
+    number = os.stat(mount).st_dev
+    device = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}").resolve().name
+    Path("/sys/fs/ext4", device, "trigger_fs_error").write_text("paydrill", encoding="ascii")
+
+
 def free_bytes(mount: Path) -> int:
     found = os.statvfs(mount)
     return found.f_bavail * found.f_frsize
@@ -59,12 +69,22 @@ def free_bytes(mount: Path) -> int:
 
 def is_dead(mount: Path) -> bool:
     """Whether its power is off: then nothing can be flushed (what is in memory can still be read)."""
+    return _flush_refused(mount) == errno.EIO
+
+
+def is_read_only(mount: Path) -> bool:
+    """Whether the kernel has found an error in it and takes nothing any more."""
+    return _flush_refused(mount) == errno.EROFS
+
+
+def _flush_refused(mount: Path) -> int:
+    """The error's number, 0 for none."""
     with _opened(mount) as fd:
         try:
             os.fsync(fd)
         except OSError as problem:
-            return problem.errno == errno.EIO
-    return False
+            return problem.errno or errno.EIO
+    return 0
 
 
 @contextmanager

@@ -15,13 +15,16 @@ from paydrill.faults import Family, Hits, Looks, WitnessKind
 from paydrill.faults.node_fault import nodes_of_target
 from paydrill.topology import Topology
 
+PROBE = "paydrill-probe"
+PROBE_WITHIN_S = 2.0
+
 
 class DiskFault:
     """Declared by every fault of a disk of a PostgreSQL node."""
 
     family: ClassVar[Family] = "disk"
     hits: ClassVar[Hits] = "disk"
-    backends: ClassVar[tuple[str, ...]] = ("local",)
+    backends: ClassVar[tuple[str, ...]] = ("local", "docker")
     needs: ClassVar[tuple[str, ...]] = ("root", "loop devices")
     witnessed_by: ClassVar[WitnessKind] = "kernel"
     looks: ClassVar[Looks] = "at once"
@@ -43,3 +46,11 @@ class DiskFault:
 
 def told(disks: Sequence[Disk]) -> str:
     return ", ".join(f"the {disk.name} disk of {disk.node.name}" for disk in disks)
+
+
+def refuses_writes(stack: Stack, disk: Disk, saying: bytes) -> bool:
+    """Whether the node's own user cannot write there; `saying`: what the system says then."""
+    probe = disk.inside / PROBE
+    write = f"head -c 1048576 /dev/zero >{probe}; code=$?; rm -f {probe}; exit $code"
+    done = stack.run_in(disk.node, ["/bin/sh", "-c", write], PROBE_WITHIN_S)
+    return done.code != 0 and saying in done.stderr

@@ -13,12 +13,11 @@ from typing import ClassVar
 from paydrill.backends import Disk, DiskName, Stack, disks, namespaces
 from paydrill.errors import FaultNotApplied
 from paydrill.faults import Carries, Effect, Expects, InForce, Scene, Witness
-from paydrill.faults.disk_fault import DiskFault, told
+from paydrill.faults.disk_fault import DiskFault, refuses_writes, told
 from paydrill.faults.node_fault import running_again
 
 FILLER = "paydrill-filler"
-PROBE = "paydrill-probe"
-PROBE_WITHIN_S = 2.0
+NO_ROOM = b"No space left"
 LEAST_FREE_BYTES = 1 << 20
 
 
@@ -29,7 +28,7 @@ class Full:
 
     def witness(self) -> Witness:
         """The node's own user cannot write there any more."""
-        refused = [disk for disk in self.full if self._refuses(disk)]
+        refused = [disk for disk in self.full if refuses_writes(self.stack, disk, NO_ROOM)]
         free = max(disks.free_bytes(disk.mount) for disk in self.full)
         detail = f"{told(self.full)}: {len(refused)} of {len(self.full)} answered a write with ENOSPC"
         measured = {
@@ -38,12 +37,6 @@ class Full:
             "free_bytes": float(free),
         }
         return Witness("kernel", len(refused) == len(self.full), detail, measured)
-
-    def _refuses(self, disk: Disk) -> bool:
-        probe = disk.mount / PROBE
-        write = f"head -c 1048576 /dev/zero >{probe}; code=$?; rm -f {probe}; exit $code"
-        done = self.stack.run_in(disk.node, ["/bin/sh", "-c", write], PROBE_WITHIN_S)
-        return done.code != 0 and b"No space left" in done.stderr
 
 
 @dataclass(frozen=True, kw_only=True)

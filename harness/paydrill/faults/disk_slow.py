@@ -57,7 +57,7 @@ class Slow:
 
     def _write_s(self, disk: Disk, count: int) -> float:
         """One that is not through in time has felt it."""
-        argv = ["python3", "-c", WRITE, str(disk.mount / PROBE), str(count)]
+        argv = ["python3", "-c", WRITE, str(disk.inside / PROBE), str(count)]
         done = self.stack.run_in(disk.node, argv, PROBE_WITHIN_S)
         (disk.mount / PROBE).unlink(missing_ok=True)
         if done.code == 0:
@@ -74,7 +74,7 @@ class DiskSlow(DiskFault):
     effect: ClassVar[Effect] = "availability"
     expects: ClassVar[Expects] = "some"
     carries: ClassVar[Carries] = "bytes"
-    needs: ClassVar[tuple[str, ...]] = ("root", "loop devices", "cgroup v1 (blkio)")
+    needs: ClassVar[tuple[str, ...]] = ("root", "loop devices", "cgroups (blkio, or io of version 2)")
     undo: ClassVar[str] = "the limit is taken away"
     example: ClassVar[Mapping[str, object]] = {"node": "db-1", "disk": "wal", "write_per_s": 50}
 

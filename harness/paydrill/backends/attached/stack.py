@@ -106,7 +106,7 @@ class AttachedStack:
             f"{node.name} is run by somebody else and has no {name} disk that the harness made"
         )
 
-    def mount_anew(self, disk: Disk) -> None:
+    def mount_anew(self, disk: Disk, *, mend: bool = False) -> None:
         _not_ours(disk.node, "given a disk anew")
 
     def limit_writes(self, disk: Disk, per_s: int, unit: WriteUnit) -> None:

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from paydrill.backends import DISKS, Conductor, StackSetup, World, processes
-from paydrill.backends.local import loops
+from paydrill.backends import DISKS, Conductor, StackSetup, World, loops, processes
 from paydrill.backends.local import parts as local_parts
 from paydrill.backends.local.bring_up import bring_up
 from paydrill.backends.local.capabilities import Capabilities, probe
@@ -83,7 +82,7 @@ def _disks(setup: StackSetup, able: Capabilities, work: Path) -> dict[Path, str]
             f"disk faults need root and its own mount namespace: {able.lacking or 'not asked for'}"
         )
     return {
-        Path(node, f"disk-{name}"): loops.make(work / "disks" / f"{node}-{name}.img")
+        Path(node, loops.place(name)): loops.make(work / "disks" / f"{node}-{name}.img")
         for node in setup.disks_of
         for name in DISKS
     }

@@ -93,7 +93,7 @@ class Cluster:
     def _key(self) -> str:
         """Everything that the template depends on, and its format's number."""
         program = (self.bin / "postgres").stat()
-        what = [2, self.programs.version, str(self.programs.path), program.st_size, program.st_mtime_ns]
+        what = [3, self.programs.version, str(self.programs.path), program.st_size, program.st_mtime_ns]
         what += [self.uid, self.database, sorted(self.plan.files.items())]
         return hashlib.sha256(repr(what).encode()).hexdigest()[:32]
 
@@ -112,6 +112,7 @@ class Cluster:
                     "--encoding=UTF8",
                     "--locale=C",
                     "--no-sync",
+                    "--data-checksums",
                 ),
             ],
             self.uid,

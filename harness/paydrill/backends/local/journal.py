@@ -14,8 +14,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from paydrill.backends import processes
-from paydrill.backends.local import loops, write_limit
+from paydrill.backends import loops, processes
+from paydrill.backends.local import write_limit
 from paydrill.backends.local.cluster import forget_shared_memory
 from paydrill.backends.psp_command import CONTROL_SOCKET
 from paydrill.parts import cache_folder

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import paydrill
-from paydrill.backends import NodePlan, StackSetup, namespaces
+from paydrill.backends import NodePlan, StackSetup, loops, namespaces
 from paydrill.backends.local import firewall, mounts
 from paydrill.backends.local.capabilities import Capabilities
 from paydrill.backends.local.cluster import reachable_by
@@ -158,9 +158,7 @@ def make_folders(site: Site) -> None:
 def mount_disks(site: Site) -> None:
     """Each device on its mount point, empty and the node's own."""
     for mount, device in site.devices.items():
-        mount.mkdir(mode=0o700)
-        namespaces.mount(device, str(mount), "ext4")
-        (mount / "lost+found").rmdir()
+        loops.mount(device, mount)
         uid = user_of(site, site.plans[mount.parent.name])
         if uid is not None:
             os.chown(mount, uid, uid)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib.metadata
 import json
 import os
@@ -10,7 +9,6 @@ import platform
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +25,7 @@ from paydrill.backends import (
     StackSetup,
     Variant,
     WriteUnit,
-    namespaces,
+    loops,
     socket_table,
 )
 from paydrill.backends.connections import connections
@@ -47,8 +45,6 @@ from paydrill.topology import PSP, Edge, Node, Topology
 if TYPE_CHECKING:
     from paydrill.psp.control import PspControl
     from paydrill.toxiproxy.client import Toxiproxy
-
-UNMOUNT_WITHIN_S = 3.0
 
 
 @dataclass
@@ -131,22 +127,13 @@ class LocalStack:
         return self.nodes[node.name].is_paused()
 
     def disk(self, node: Node, name: DiskName) -> Disk:
-        mount = Path(self.layout.data_dir(node), f"disk-{name}")
+        mount = Path(self.layout.data_dir(node), loops.place(name))
         if mount not in self.devices:
             raise FaultNotApplied(f"{node.name} has no {name} disk of its own in this drill")
-        return Disk(node, name, mount)
+        return Disk(node, name, mount, inside=mount)
 
-    def mount_anew(self, disk: Disk) -> None:
-        give_up = time.monotonic() + UNMOUNT_WITHIN_S
-        while True:
-            try:
-                namespaces.unmount(str(disk.mount))
-                break
-            except OSError as problem:
-                if problem.errno != errno.EBUSY or time.monotonic() > give_up:
-                    raise FaultNotApplied(f"the {disk.name} disk of {disk.node.name}: {problem}") from problem
-                time.sleep(0.02)
-        namespaces.mount(self.devices[disk.mount], str(disk.mount), "ext4")
+    def mount_anew(self, disk: Disk, *, mend: bool = False) -> None:
+        loops.mount_anew(self.devices[disk.mount], disk, mend=mend)
 
     def limit_writes(self, disk: Disk, per_s: int, unit: WriteUnit) -> None:
         node = self.nodes[disk.node.name]
