@@ -12,10 +12,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from paydrill.backends import namespaces
+from paydrill.backends import loops, namespaces
 from paydrill.backends.cgroups import Controller, tree_of
 from paydrill.backends.cgroups_v1 import Version1
-from paydrill.backends.local import loops
 from paydrill.backends.local.capabilities import in_child
 from paydrill.errors import EnvironmentNotReady
 from paydrill.needs import Need
