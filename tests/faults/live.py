@@ -40,7 +40,7 @@ RATE_PER_S = 50.0
 
 # What needs a shop: faults that hit this, and those of these names.
 HITS_ON_REFERENCE = {"psp", "target"}
-ON_REFERENCE: set[str] = {"config_change", "deploy"}
+ON_REFERENCE: set[str] = {"config_change", "deploy", "tamper"}
 
 # Where a fault strikes, by what it says that it hits; on the reference stack what its example says.
 PLACES: Mapping[str, Mapping[str, object]] = {
@@ -74,6 +74,17 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "pause of the database": {"node": "db-1"},
     "deploy of a whole service": {"nodes": ("payments",), "patch": "M03"},
     "config_change of two services": {"nodes": ("orders-1", "payments-2")},
+    "tamper with the ledger": {
+        "table": "ledger_entries",
+        "where": "account = 'revenue'",
+        "set_": {"amount": "amount - 1"},
+    },
+    "tamper with the stock": {
+        "table": "stock",
+        "set_": {"available": "available - 3", "initial": "initial - 3"},
+        "where": "available > 90000",
+    },
+    "tamper by deleting": {"table": "ledger_entries", "where": "line = 2", "set_": {}},
     "disk_full of the WAL": {"disk": "wal"},
     "disk_hang of the data": {"disk": "data"},
     "disk_slow by bytes": {"disk": "data", "write_per_s": 0, "write_bytes_per_s": 65536},
