@@ -82,7 +82,7 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "tamper with the stock": {
         "table": "stock",
         "set_": {"available": "available - 3", "initial": "initial - 3"},
-        "where": "available > 90000",
+        "where": "sku = 'saffron'",
     },
     "tamper by deleting": {"table": "ledger_entries", "where": "line = 2", "set_": {}},
     "disk_full of the WAL": {"disk": "wal"},

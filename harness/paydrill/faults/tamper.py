@@ -30,6 +30,7 @@ from paydrill.topology import Node, Topology
 SQL_WITHIN_S = 2.0
 FOUND_WITHIN_S = 2.0
 MOST_ROWS = 500
+TRIES = 5
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
 
 
@@ -52,6 +53,12 @@ class Row:
     @property
     def where(self) -> str:
         return " AND ".join(f"{name}::text = {_literal(value)}" for name, value in self.key.items())
+
+    @property
+    def as_it_was(self) -> str:
+        """Nothing happens to one that the target has changed since."""
+        same = (f"{one.column}::text IS NOT DISTINCT FROM {_literal(one.was)}" for one in self.changes)
+        return " AND ".join([self.where, *same])
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {value}" for name, value in self.key.items())
@@ -126,25 +133,30 @@ class Tamper:
                 raise ValueError(f"expected one SQL expression, got more: {text!r}")
 
     def places(self, topology: Topology) -> tuple[str, ...]:
-        return (self._node(topology).name,)
+        return tuple(node.name for node in nodes_of_target(topology, self.node))
 
     def check(self, target: Target, topology: Topology) -> None:
         """Raises ValueError for a node without a database."""
-        node = self._node(topology)
-        runtime = target.services[node.service].runtime
-        if runtime != "postgres":
-            raise ValueError(f"{node.name} is a {runtime} node; expected a postgres one")
+        for node in nodes_of_target(topology, self.node):
+            runtime = target.services[node.service].runtime
+            if runtime != "postgres":
+                raise ValueError(f"{node.name} is a {runtime} node; expected a postgres one")
 
     @contextmanager
     def inject(self, scene: Scene) -> Iterator[InForce]:
         stack = scene.stack
-        node = self._node(stack.topology)
-        row = scene.chance("row").choice(self._rows(stack, node))
-        stack.insider_sql(node, self._statement(row), SQL_WITHIN_S)
-        yield Tampered(stack, node, self.table, row)
-
-    def _node(self, topology: Topology) -> Node:
-        return nodes_of_target(topology, self.node)[0]
+        node = scene.chance("node").choice(nodes_of_target(stack.topology, self.node))
+        for number in range(TRIES):
+            row = scene.chance(f"row {number}").choice(self._rows(stack, node))
+            stack.insider_sql(node, self._statement(row), SQL_WITHIN_S)
+            tampered = Tampered(stack, node, self.table, row)
+            if (seen := tampered.witness()).witnessed:
+                break
+        else:
+            raise FaultNotApplied(
+                f"{TRIES} rows changed in the same moment as they were tampered with: {seen.detail}"
+            )
+        yield tampered
 
     def _rows(self, stack: Stack, node: Node) -> Sequence[Row]:
         """In the order of their keys. Raises FaultNotApplied while there is none."""
@@ -190,7 +202,7 @@ class Tamper:
         """Nothing of the session's own outlives it."""
         sets = ", ".join(f"{column} = ({value})" for column, value in self.set_.items())
         change = f"UPDATE {self.table} SET {sets}" if sets else f"DELETE FROM {self.table}"
-        return f"SET LOCAL session_replication_role = replica; {change} WHERE {row.where}"
+        return f"SET LOCAL session_replication_role = replica; {change} WHERE {row.as_it_was}"
 
 
 def _read(stack: Stack, node: Node, query: str) -> Sequence[Mapping[str, object]]:
@@ -201,8 +213,8 @@ def _read(stack: Stack, node: Node, query: str) -> Sequence[Mapping[str, object]
         raise FaultNotApplied(problem.detail) from problem
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _literal(text: str | None) -> str:
+    return "NULL" if text is None else "'" + text.replace("'", "''") + "'"
 
 
 def _text(value: object) -> str | None:
