@@ -15,6 +15,7 @@ from paydrill.plan import Plan
 from paydrill.target import Allow, Target
 from paydrill.topology import CLIENT, PSPS, Topology, UnknownPlace
 
+ATTACHED = "attached"
 What = Literal["nodes", "volumes", "edges"]
 
 
@@ -31,7 +32,7 @@ class Thing:
 
 def check(fault: Fault, places: Sequence[str], target: Target, topology: Topology) -> None:
     """Raises ValueError, naming what may not be hit."""
-    if beyond := _beyond(fault.hits, places, target, topology):
+    if beyond := _beyond(type(fault), places, target, topology):
         raise ValueError(_refusal(fault.name, beyond, target))
 
 
@@ -40,7 +41,7 @@ def refused(
 ) -> Sequence[str]:
     """A sentence for every fault of a plan that hits what it may not, also for places that only a file names."""
     found = (
-        (fault.name, _beyond(faults[fault.name].hits, fault.places, target, topology))
+        (fault.name, _beyond(faults[fault.name], fault.places, target, topology))
         for fault in plan.faults
         if fault.name in faults
     )
@@ -62,10 +63,13 @@ def _asked(place: str, topology: Topology) -> str:
     return topology.entrance().server if place == CLIENT else place
 
 
-def _beyond(hits: Hits, places: Sequence[str], target: Target, topology: Topology) -> list[Thing]:
+def _beyond(fault: type[Fault], places: Sequence[str], target: Target, topology: Topology) -> list[Thing]:
+    """Nothing where the fault cannot be brought about at all: then the drill is `not_run` (backend_cannot)."""
+    if target.attached and ATTACHED not in fault.backends:
+        return []
     return [
         thing
-        for thing in things(hits, places, topology)
+        for thing in things(fault.hits, places, topology)
         if not _created(thing, target, topology) and not _allowed(thing, target.allow, topology)
     ]
 

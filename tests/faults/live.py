@@ -43,6 +43,7 @@ HITS_ON_REFERENCE = {"psp", "target"}
 ON_REFERENCE: set[str] = {
     "config_change",
     "deploy",
+    "tamper",
     "ramp",
     "flash_crowd",
     "thundering_herd",
@@ -82,6 +83,17 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "pause of the database": {"node": "db-1"},
     "deploy of a whole service": {"nodes": ("payments",), "patch": "M03"},
     "config_change of two services": {"nodes": ("orders-1", "payments-2")},
+    "tamper with the ledger": {
+        "table": "ledger_entries",
+        "where": "account = 'revenue'",
+        "set_": {"amount": "amount - 1"},
+    },
+    "tamper with the stock": {
+        "table": "stock",
+        "set_": {"available": "available - 3", "initial": "initial - 3"},
+        "where": "sku = 'saffron'",
+    },
+    "tamper by deleting": {"table": "ledger_entries", "where": "line = 2", "set_": {}},
     "disk_full of the WAL": {"disk": "wal"},
     "disk_hang of the data": {"disk": "data"},
     "disk_readonly of the WAL": {"disk": "wal"},

@@ -77,6 +77,12 @@ EDGE_FAULTS = sorted(name for name, fault in faults.known().items() if fault.hit
 NODE_FAULTS = sorted(name for name, fault in faults.known().items() if fault.hits in ("node", "database"))
 
 
+def at(fault, place):
+    """The example at another place, for a fault that hits one node and for one that hits several."""
+    where = {"nodes": (place,)} if "nodes" in fault.example else {"node": place}
+    return fault(**{**fault.example, **where})
+
+
 @pytest.mark.parametrize("name", EDGE_FAULTS)
 def test_an_edge_fault_hits_every_edge_between_two_services(name):
     fault = faults.known()[name]
@@ -87,15 +93,15 @@ def test_an_edge_fault_hits_every_edge_between_two_services(name):
 @pytest.mark.parametrize("name", NODE_FAULTS)
 def test_a_node_fault_hits_a_node_or_a_whole_service(name):
     fault = faults.known()[name]
-    assert fault(node="payments-2").places(small_topology()) == ("payments-2",)
-    assert fault(node="payments").places(small_topology()) == ("payments-1", "payments-2")
+    assert at(fault, "payments-2").places(small_topology()) == ("payments-2",)
+    assert at(fault, "payments").places(small_topology()) == ("payments-1", "payments-2")
 
 
 @pytest.mark.parametrize("name", NODE_FAULTS)
 @pytest.mark.parametrize("instrument", ["psp", "client"])
 def test_the_instruments_are_no_nodes_to_be_broken(name, instrument):
     with pytest.raises(ValueError, match=f"'{instrument}' is an instrument"):
-        faults.known()[name](node=instrument).places(small_topology())
+        at(faults.known()[name], instrument).places(small_topology())
 
 
 def test_an_unknown_place_is_refused_with_the_nearest_one():

@@ -218,6 +218,13 @@ class Stack(Protocol):
         """Rows of a read-only query on a postgres node, directly (not through a proxy)."""
         ...
 
+    def insider_sql(self, node: Node, statements: str, timeout_s: float) -> None:
+        """Run statements on a postgres node as its superuser, directly and in one transaction.
+
+        Raises FaultNotApplied with the database's words.
+        """
+        ...
+
     def dead_instruments(self) -> list[str]:
         """Names of harness-owned parts (`psp`, `psp2`, `toxiproxy`) that are not running any more."""
         ...

@@ -20,8 +20,8 @@ from paydrill.faults.rolling_restart import Rolling
 from paydrill.target import Target
 from paydrill.topology import Node, Topology
 
-BACK_GRACE_S = 1.0
-BACK_HEALTHY_WITHIN_S = 2.0
+BACK_GRACE_S = 0.5
+BACK_HEALTHY_WITHIN_S = 1.0
 """For all nodes together: those that are left then are restarted without waiting for the one before."""
 
 Shows = Callable[[int], str]
@@ -101,8 +101,8 @@ class _Back:
     rolled: Mapping[str, Restart]
     give_up_s: float = field(default_factory=lambda: time.monotonic() + BACK_HEALTHY_WITHIN_S)
 
-    def bring(self, node: Node) -> None:
-        """Raises FaultNotApplied when it does not run as planned then."""
+    def bring(self, node: Node, wait: bool) -> None:
+        """`wait` for its health, while there is time for that. Raises FaultNotApplied when it does not run as planned then."""
         self.stack.vary(node, None)
         if self.rolled[node.name].ending is None:
             return
@@ -110,7 +110,8 @@ class _Back:
             have_running(self.stack, node)
         else:
             restart = Restart(self.stack, node, self.how, BACK_GRACE_S)
-            while not restart.step() and (restart.after is None or time.monotonic() < self.give_up_s):
+            give_up_s = self.give_up_s if wait else 0.0
+            while not restart.step() and (restart.after is None or time.monotonic() < give_up_s):
                 time.sleep(LOOK_EVERY_S)
         who = self.stack.process(node)
         if who is None or not self.shows(who.pid):
@@ -142,4 +143,4 @@ def _all_back(
     back = _Back(stack, how, shows, rolled)
     with ExitStack() as each:
         for node in reversed(nodes):
-            each.callback(back.bring, node)
+            each.callback(back.bring, node, node != nodes[-1])

@@ -128,6 +128,9 @@ class AttachedStack:
             "store_not_read", f"{node.name} is run by somebody else: its database is out of reach"
         )
 
+    def insider_sql(self, node: Node, statements: str, timeout_s: float) -> None:
+        _not_ours(node, "changed from inside")
+
     def dead_instruments(self) -> list[str]:
         return [name for name, process in self.instruments.items() if process.poll() is not None]
 

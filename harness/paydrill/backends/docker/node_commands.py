@@ -41,11 +41,20 @@ def signal_one(container: Container, pid: int, number: signal.Signals, user: Use
 
 def psql(listen: Address, database: str, query: str, timeout_s: float) -> list[str]:
     """Each row as one line of JSON; the transaction is read-only and ends before `timeout` would."""
-    limits = f"-c default_transaction_read_only=on -c statement_timeout={int(timeout_s * 1000)}"
     wrapped = f"SELECT row_to_json(q) FROM ({query.strip().rstrip(';')}\n) q"
+    return _psql(listen, database, wrapped, "-c default_transaction_read_only=on", timeout_s)
+
+
+def insider_psql(listen: Address, database: str, statements: str, timeout_s: float) -> list[str]:
+    """Whatever statements, in one transaction."""
+    return _psql(listen, database, statements, "", timeout_s)
+
+
+def _psql(listen: Address, database: str, statements: str, options: str, timeout_s: float) -> list[str]:
+    limits = f"{options} -c statement_timeout={int(timeout_s * 1000)}"
     program = ["/usr/bin/env", f"PGOPTIONS={limits}", "PGCONNECT_TIMEOUT=3", f"{POSTGRES_BIN}/psql"]
     where = ["-h", listen.host, "-p", str(listen.port), "-U", SUPERUSER, "-d", database]
-    return [*program, *where, "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", wrapped]
+    return [*program, *where, "-XqAt", "-v", "ON_ERROR_STOP=1", "-c", statements]
 
 
 def rows(node: Node, done: CommandResult) -> list[dict[str, object]]:

@@ -228,6 +228,15 @@ class DockerStack:
         argv = node_commands.psql(listen, database, query, timeout_s)
         return node_commands.rows(node, self.run_in(node, argv, timeout_s))
 
+    def insider_sql(self, node: Node, statements: str, timeout_s: float) -> None:
+        self._must_run(node)
+        database = self.setup.target.services[node.service].database
+        argv = node_commands.insider_psql(self.addresses.listen(node), database, statements, timeout_s)
+        done = self.run_in(node, argv, timeout_s + 1.0)
+        if done.code != 0:
+            why = done.stderr.decode(errors="replace").strip()[-600:]
+            raise FaultNotApplied(f"{node.name}: psql ended with {done.code}: {why}")
+
     def dead_instruments(self) -> list[str]:
         wanted = [TOXIPROXY, *self.psps]
         return [name for name in wanted if self._process(name) is None]

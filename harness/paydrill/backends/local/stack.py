@@ -158,17 +158,26 @@ class LocalStack:
             return CommandResult(127, b"", str(problem).encode())
 
     def sql(self, node: Node, query: str, timeout_s: float) -> list[dict[str, object]]:
-        plan = self.plans[node.name]
-        database = self.setup.target.services[node.service].database
         statement = f"SELECT row_to_json(q) FROM ({query.strip().rstrip(';')}\n) q"
-        argv = psql(self.parts.postgres_bin, plan, SUPERUSER, database, "-A", "-t", "-q", "-c", statement)
-        options = f"-c default_transaction_read_only=on -c statement_timeout={int(timeout_s * 1000)}"
-        env = {"PATH": os.defpath, "PGOPTIONS": options, "PGCONNECT_TIMEOUT": str(max(2, int(timeout_s)))}
-        done = _run(argv, env, "/", None, timeout_s + 1.0)
+        done = self._psql(node, statement, "-c default_transaction_read_only=on", timeout_s)
         if done.code != 0:
             why = done.stderr.decode(errors="replace").strip()[-600:]
             raise DrillBroken("store_not_read", f"{node.name}: psql ended with {done.code}: {why}")
         return [json.loads(line) for line in done.stdout.splitlines() if line]
+
+    def insider_sql(self, node: Node, statements: str, timeout_s: float) -> None:
+        done = self._psql(node, statements, "", timeout_s)
+        if done.code != 0:
+            why = done.stderr.decode(errors="replace").strip()[-600:]
+            raise FaultNotApplied(f"{node.name}: psql ended with {done.code}: {why}")
+
+    def _psql(self, node: Node, statements: str, options: str, timeout_s: float) -> CommandResult:
+        """As the superuser; several statements are one transaction."""
+        plan, database = self.plans[node.name], self.setup.target.services[node.service].database
+        argv = psql(self.parts.postgres_bin, plan, SUPERUSER, database, "-A", "-t", "-q", "-c", statements)
+        options = f"{options} -c statement_timeout={int(timeout_s * 1000)}"
+        env = {"PATH": os.defpath, "PGOPTIONS": options, "PGCONNECT_TIMEOUT": str(max(2, int(timeout_s)))}
+        return _run(argv, env, "/", None, timeout_s + 1.0)
 
     def dead_instruments(self) -> list[str]:
         return [name for name, process in self.instruments.items() if process.poll() is not None]
