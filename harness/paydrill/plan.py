@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from paydrill.errors import UsageError
-from paydrill.faults import AsksOfTarget, Fault, Shape, ShapesLoad
+from paydrill.faults import Fault, Shape, ShapesLoad
 
 if TYPE_CHECKING:
     from paydrill.scenario import Load, Scenario, Step
@@ -115,12 +115,8 @@ def make_plan(
 ) -> Plan:
     """Resolve a scenario, without the traffic classes `left_out`.
 
-    Raises UnknownPlace when a fault names what the topology does not have, UsageError for one that asks
-    more of the target than its description offers.
+    Raises UnknownPlace when a fault names what the topology does not have.
     """
-    for step in scenario.timeline:
-        if isinstance(step.fault, AsksOfTarget) and (lacks := step.fault.unmet(target)):
-            raise UsageError(lacks)
     mix = {name: weight for name, weight in scenario.load.mix.items() if name not in left_out}
     return Plan(
         scenario=scenario.name,

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from pathlib import Path
@@ -21,13 +22,13 @@ from paydrill.backends import Address, Connection, Secrets
 from paydrill.backends.connections import connections
 from paydrill.backends.socket_table import read
 from paydrill.errors import FaultNotApplied
-from paydrill.faults import Scene
+from paydrill.faults import AsksTarget, Scene
 from paydrill.faults.attack_fault import Attacking
 from paydrill.faults.customer_requests import Stranger
 from paydrill.faults.junk_flood import Flooding, junk_of
 from paydrill.faults.sqli_probe import CORPUS, probes_of
 from paydrill.faults.strangers import MARK, Answer, Door, Strangers, Visit, sent_by_strangers
-from paydrill.target import Attached
+from paydrill.target import Attached, Attacks
 from paydrill.target_file import load_target
 from paydrill.topology import Edge, Node, Topology
 
@@ -248,3 +249,20 @@ def test_nothing_of_the_corpus_changes_or_removes_anything():
     writing = re.compile(r"\b(insert|update|delete|drop|alter|truncate|create|grant|copy)\b", re.I)
     assert not [text for _, text in CORPUS if writing.search(text)]
     assert {match for _, text in CORPUS for match in re.findall(r"pg_sleep\((\d+)\)", text)} == {"1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        *((f"{how}_webhook", "webhook") for how in ("forged", "stale", "replayed")),
+        ("sqli_probe", "probed"),
+        ("idor_probe", "owned"),
+    ],
+)
+def test_an_attack_on_what_the_target_does_not_offer_is_refused(name, key):
+    attack = faults.known()[name]()
+    reference = TARGETS[0]
+    assert isinstance(attack, AsksTarget)
+    attack.check(reference, TOPOLOGY)
+    with pytest.raises(ValueError, match=rf"the target reference .*attacks\.{key} in its target\.yaml"):
+        attack.check(replace(reference, attacks=Attacks()), TOPOLOGY)

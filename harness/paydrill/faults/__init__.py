@@ -16,11 +16,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
+from paydrill.target import Target
 from paydrill.topology import Topology
 
 if TYPE_CHECKING:
     from paydrill.backends import Stack
-    from paydrill.target import Target
 
 Family = Literal[
     "network", "process", "disk", "clock", "resource", "load", "psp", "webhook", "operator", "attack"
@@ -165,20 +165,20 @@ class ShapesLoad(Protocol):
 
 
 @runtime_checkable
-class AsksOfTarget(Protocol):
-    """A fault for which the target's description must say something that not all say."""
-
-    def unmet(self, target: Target) -> str:
-        """What it lacks, in a sentence; empty when the fault can be tried. Pure."""
-        ...
-
-
-@runtime_checkable
 class Claims(Protocol):
     """A fault that takes for itself what another fault takes: both cannot hit one place at once."""
 
     claims: ClassVar[str]
     """The name of that other fault."""
+
+
+@runtime_checkable
+class AsksTarget(Protocol):
+    """A fault that fits some targets only."""
+
+    def check(self, target: Target, topology: Topology) -> None:
+        """Before anything is started. Raises ValueError, saying what was expected."""
+        ...
 
 
 def known() -> dict[str, type[Fault]]:
