@@ -23,7 +23,7 @@ from paydrill.events import (
     when_from_json,
     when_to_json,
 )
-from paydrill.faults import AsksOfTarget, Fault, Shape, ShapesLoad
+from paydrill.faults import Fault, Shape, ShapesLoad
 from paydrill.scenario import AbortIf
 
 if TYPE_CHECKING:
@@ -135,12 +135,8 @@ def make_plan(
 ) -> Plan:
     """Resolve a scenario, without the traffic classes `left_out`.
 
-    Raises UnknownPlace when a fault names what the topology does not have, UsageError for one that asks
-    more of the target than its description offers.
+    Raises UnknownPlace when a fault names what the topology does not have.
     """
-    for step in scenario.timeline:
-        if isinstance(step.fault, AsksOfTarget) and (lacks := step.fault.unmet(target)):
-            raise UsageError(lacks)
     mix = {name: weight for name, weight in scenario.load.mix.items() if name not in left_out}
     return Plan(
         scenario=scenario.name,

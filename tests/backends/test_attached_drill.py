@@ -99,6 +99,17 @@ def test_a_stack_that_was_started_by_hand_is_drilled_by_its_addresses(by_hand, t
 
 
 @pytest.mark.drill
+@pytest.mark.exhaustive
+def test_a_crowd_and_junk_come_to_a_stack_of_somebody_elses_too(by_hand, tmp_path):
+    crowd = ROOT / "tests" / "drills" / "crowd-and-junk.yaml"
+    code, verdict, stderr = paydrill("run", str(crowd), "--target", "attached", out=tmp_path / "reports")
+    assert code == 0, (stderr, verdict and verdict["reasons"])
+    timeline = (tmp_path / "reports" / "latest" / "timeline.jsonl").read_text().splitlines()
+    seen = [line for line in map(json.loads, timeline) if line["kind"] == "witness"]
+    assert len(seen) == 5 and all(line["witnessed"] for line in seen)
+
+
+@pytest.mark.drill
 def test_a_fault_that_needs_a_process_is_not_run_and_nothing_is_started(by_hand, tmp_path):
     (tmp_path / "kill.yaml").write_text(KILL)
     code, verdict, stderr = paydrill(

@@ -14,7 +14,7 @@ from paydrill.errors import UsageError
 from paydrill.faults import ShapesLoad, known
 from paydrill.plan import fault_of, make_plan, plan_from_json, plan_to_json, segments_of, without_faults
 from paydrill.scenario import Load, Scenario, Step
-from paydrill.target import Attacks, Client, Target, Timing
+from paydrill.target import Client, Target, Timing
 from paydrill.topology import Edge, Node, Topology, UnknownPlace
 
 FAULTS = known()
@@ -198,24 +198,6 @@ def test_a_crowd_takes_any_product_where_none_is_scarce_and_there_must_be_one():
     assert one.sku == "tea"
     with pytest.raises(UsageError, match="catalogue"):
         make_plan(crowd, TOPOLOGY, replace(TARGET, catalogue=()), 1)
-
-
-@pytest.mark.parametrize(
-    ("name", "key"),
-    [
-        ("forged_webhook", "webhook"),
-        ("stale_webhook", "webhook"),
-        ("replayed_webhook", "webhook"),
-        ("sqli_probe", "probed"),
-        ("idor_probe", "owned"),
-    ],
-)
-def test_an_attack_on_what_the_target_does_not_offer_is_wrong_usage(name, key):
-    attack = scenario(Step(1.0, 1.0, FAULTS[name]()))
-    with pytest.raises(UsageError, match=rf"^{name}: the target shop .*attacks\.{key}"):
-        make_plan(attack, TOPOLOGY, TARGET, 1)
-    everything = Attacks("/hooks", ("read",), ("read",))
-    assert make_plan(attack, TOPOLOGY, replace(TARGET, attacks=everything), 1).faults[0].name == name
 
 
 def test_a_service_name_means_all_its_nodes_and_edges():

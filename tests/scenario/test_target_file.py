@@ -6,7 +6,7 @@ import pytest
 
 from paydrill.errors import FileProblems, UsageError
 from paydrill.evidence.schema import tables
-from paydrill.target import FactSource, Health, OutcomeRule, Pricing, Promotion, Timing
+from paydrill.target import Attacks, FactSource, Health, OutcomeRule, Pricing, Promotion, Timing
 from paydrill.target_file import load_target
 from paydrill.topology import Node
 from paydrill.topology_file import load_topology, topology_names
@@ -105,6 +105,47 @@ def test_a_target_is_read_as_it_is_written(folder):
     assert target.client.requests["challenge"].at == "psp"
     assert target.client.requests["pay"].at == "target"
     assert target.pricing == Pricing((Promotion("A15", 15), Promotion("B7", 7, ("a",))), {"EUR": 2000})
+
+
+ATTACKS = """\
+attacks:
+  webhook: /hooks
+  owned: [pay]
+  probed: [create, read]
+"""
+
+
+@pytest.fixture
+def attacked(folder):
+    """The target with a section `attacks`, one of its requests being about an order."""
+
+    def write(section: str) -> Path:
+        path = folder / "target.yaml"
+        text = path.read_text().replace("path: /pay}", 'path: "/pay/{{ intent.order_ref }}"}')
+        path.write_text(text + section)
+        return folder
+
+    return write
+
+
+def test_what_can_be_attacked_is_read_and_may_be_left_out(folder, attacked):
+    assert load_target(folder).attacks == Attacks()
+    assert load_target(attacked(ATTACKS)).attacks == Attacks("/hooks", ("pay",), ("create", "read"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("/hooks", "hooks", r"attacks\.webhook: 'hooks' is not a path at the entrance \(did you mean /hooks\?\)"),
+        ("[pay]", "[create]", r"attacks\.owned\[0\]: unknown kind of request 'create'"),
+        ("[create, read]", "[creat]", r"attacks\.probed\[0\]: .*'creat' \(did you mean create\?\)"),
+        ("[create, read]", "[challenge]", r"attacks\.probed\[0\]: unknown kind of request 'challenge'"),
+        ("probed", "probe", r"attacks\.probe: .*did you mean probed"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_what_can_be_attacked_is_told(attacked, old, new, said):
+    with pytest.raises(FileProblems, match=said):
+        load_target(attacked(ATTACKS.replace(old, new)))
 
 
 @pytest.mark.parametrize(

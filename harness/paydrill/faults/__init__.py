@@ -21,7 +21,6 @@ from paydrill.topology import Topology
 
 if TYPE_CHECKING:
     from paydrill.backends import Stack
-    from paydrill.target import Target
 
 Family = Literal[
     "network", "process", "disk", "clock", "resource", "load", "psp", "webhook", "operator", "attack"
@@ -162,15 +161,6 @@ class ShapesLoad(Protocol):
 
     def shape(self, usual_per_s: float, length_s: float) -> Shape:
         """What becomes of the scenario's `usual_per_s` while it is on for `length_s`. Pure."""
-        ...
-
-
-@runtime_checkable
-class AsksOfTarget(Protocol):
-    """A fault for which the target's description must say something that not all say."""
-
-    def unmet(self, target: Target) -> str:
-        """What it lacks, in a sentence; empty when the fault can be tried. Pure."""
         ...
 
 

@@ -25,6 +25,7 @@ from paydrill.faults import (
 from paydrill.faults.load_fault import LoadFault
 from paydrill.faults.strangers import Answer, NextVisit, Strangers, by_status, door_of, sent_by_strangers
 from paydrill.target import Target
+from paydrill.topology import Topology
 
 MOST_PER_S = 20.0
 SLOW_S = 0.95
@@ -88,8 +89,8 @@ class AttackFault(LoadFault):
             raise ValueError(f"rate: at most {MOST_PER_S:.0f} probes/s, got {self.rate_per_s:g}/s")
 
     @abstractmethod
-    def unmet(self, target: Target) -> str:
-        """What `attacks` of the target's description lacks for it; empty when it can be done. Pure."""
+    def check(self, target: Target, topology: Topology) -> None:
+        """Raises ValueError when the target's description says nothing of what is attacked."""
 
     @abstractmethod
     def probes(self, scene: Scene) -> NextVisit:
@@ -97,8 +98,10 @@ class AttackFault(LoadFault):
 
     @contextmanager
     def inject(self, scene: Scene) -> Iterator[InForce]:
-        if lacks := self.unmet(scene.stack.setup.target):
-            raise FaultNotApplied(lacks)
+        try:
+            self.check(scene.stack.setup.target, scene.stack.topology)
+        except ValueError as problem:
+            raise FaultNotApplied(f"{self.name}: {problem}") from problem
         attacking, door = Attacking(), door_of(scene.stack)
         mark = f"{self.name}/{scene.fault_id}"
         with sent_by_strangers(attacking, door, self.rate_per_s, self.probes(scene), mark):

@@ -19,7 +19,7 @@ class ForgedWebhook(WebhookAttack):
 
     A target that believes it takes an order for paid that nobody was charged for: I-43 (acknowledged as
     paid, but nothing was captured), I-31 (shown as paid). It needs payments that stay open for a while, as
-    those of the classes `async_method` and `challenge`. Each must be refused (4xx).
+    those of the classes `async_method` and `challenge`. Each must be refused (4xx). The path is `attacks.webhook` of the target.
     """
 
     name: ClassVar[str] = "forged_webhook"

@@ -12,6 +12,7 @@ from paydrill.faults.customer_requests import OrdersSeen, Stranger, Wish
 from paydrill.faults.strangers import NextVisit, Visit
 from paydrill.run_folder import RunFolder
 from paydrill.target import Target
+from paydrill.topology import Topology
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +29,11 @@ class IdorProbe(AttackFault):
     summary: ClassVar[str] = "one customer asks for the orders of others"
     example: ClassVar[Mapping[str, object]] = {"rate_per_s": 10.0}
 
-    def unmet(self, target: Target) -> str:
-        if target.attacks.owned:
-            return ""
-        return f"{self.name}: the target {target.name} names no request that only an order's own customer may make (attacks.owned in its target.yaml)"
+    def check(self, target: Target, topology: Topology) -> None:
+        if not target.attacks.owned:
+            raise ValueError(
+                f"the target {target.name} names no request that only an order's own customer may make (attacks.owned in its target.yaml)"
+            )
 
     def probes(self, scene: Scene) -> NextVisit:
         setup, chance = scene.stack.setup, scene.chance("victims")

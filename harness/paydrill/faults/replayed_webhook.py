@@ -17,7 +17,7 @@ class ReplayedWebhook(WebhookAttack):
     it, which is still in the window where the drill is shorter than that.
 
     It may be answered 2xx, as a duplicate; it must have no effect. Who takes it for news captures, ships or
-    gives back twice, or takes a refunded order for paid again: I-01, I-43, I-31.
+    gives back twice, or takes a refunded order for paid again: I-01, I-43, I-31. The path is `attacks.webhook` of the target.
     """
 
     name: ClassVar[str] = "replayed_webhook"

@@ -12,6 +12,7 @@ from paydrill.faults.attack_fault import AttackFault
 from paydrill.faults.customer_requests import Stranger, Wish
 from paydrill.faults.strangers import NextVisit, Visit
 from paydrill.target import DECIMAL, Target
+from paydrill.topology import Topology
 
 # Nothing here changes or removes a row, whoever believes it: what is true for all reads, what is malformed
 # fails, and what sleeps does so for a second on one connection.
@@ -46,10 +47,11 @@ class SqliProbe(AttackFault):
     summary: ClassVar[str] = "SQL in ids, queries and fields"
     example: ClassVar[Mapping[str, object]] = {"rate_per_s": 10.0}
 
-    def unmet(self, target: Target) -> str:
-        if target.attacks.probed:
-            return ""
-        return f"{self.name}: the target {target.name} names no request in which SQL is tried (attacks.probed in its target.yaml)"
+    def check(self, target: Target, topology: Topology) -> None:
+        if not target.attacks.probed:
+            raise ValueError(
+                f"the target {target.name} names no request in which SQL is tried (attacks.probed in its target.yaml)"
+            )
 
     def probes(self, scene: Scene) -> NextVisit:
         setup = scene.stack.setup

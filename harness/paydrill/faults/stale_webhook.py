@@ -20,7 +20,7 @@ class StaleWebhook(WebhookAttack):
     than the 300 s that Stripe's libraries accept.
 
     Who believes it believes whatever was ever signed: I-43, I-31 as with `forged_webhook`. Each must be
-    refused (4xx).
+    refused (4xx). The path is `attacks.webhook` of the target.
     """
 
     name: ClassVar[str] = "stale_webhook"

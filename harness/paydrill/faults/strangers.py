@@ -7,7 +7,6 @@ request says in a header of its own what it is.
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import socket
 import ssl
 import threading
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from paydrill.backends import Address, Stack
+from paydrill.backends.private_addresses import is_private
 from paydrill.errors import FaultNotApplied
 from paydrill.faults import FOR_EVER_S
 
@@ -28,9 +28,6 @@ LATEST_S = 1.0
 """One that is late by more is left out: a target that answers slowly is not flooded afterwards."""
 ANSWER_BYTES = 1 << 16
 NO_ANSWER = 0
-_PRIVATE = tuple(
-    ipaddress.ip_network(block) for block in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
-)
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ def door_of(stack: Stack) -> Door:
     """
     entrance, attached = stack.topology.entrance(), stack.setup.target.attached
     there = _addresses(attached.entrance.rpartition(":")[0]) if attached else []
-    if strangers := [host for host in there if not _is_private(host)]:
+    if strangers := [host for host in there if not is_private(host)]:
         raise FaultNotApplied(
             f"{entrance.name} leads to {strangers[0]}, which is neither on this machine nor in a private "
             "network: attacks and junk go to nobody else"
@@ -68,11 +65,6 @@ def door_of(stack: Stack) -> Door:
 def _addresses(host: str) -> list[str]:
     found = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
     return list(dict.fromkeys(str(one[4][0]) for one in found))
-
-
-def _is_private(host: str) -> bool:
-    address = ipaddress.ip_address(host)
-    return any(address in block for block in _PRIVATE)
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,18 @@ from paydrill.faults.strangers import Visit
 from paydrill.psp.events_told import EventsTold, Letter
 from paydrill.run_folder import RunFolder
 from paydrill.target import Target
+from paydrill.topology import Topology
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookAttack(AttackFault):
     """At the path that the target takes events at (`attacks.webhook`), by the way of its customers."""
 
-    def unmet(self, target: Target) -> str:
-        if target.attacks.webhook:
-            return ""
-        return f"{self.name}: the target {target.name} says of no path that it takes the PSP's events there (attacks.webhook in its target.yaml)"
+    def check(self, target: Target, topology: Topology) -> None:
+        if not target.attacks.webhook:
+            raise ValueError(
+                f"the target {target.name} says of no path that it takes the PSP's events there (attacks.webhook in its target.yaml)"
+            )
 
 
 def visit_of(scene: Scene, about: str, letter: Letter, *, refused: bool) -> Visit:

@@ -6,21 +6,17 @@ resolved once, here, and only what was checked is dialled.
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from paydrill.backends import Address
+from paydrill.backends.private_addresses import is_private
 from paydrill.errors import UsageError
 from paydrill.target import Attached, Target
 from paydrill.topology import CLIENT, PSP, Topology
 
 OPTION = "--i-own-this-target"
-PRIVATE = tuple(
-    ipaddress.ip_network(block) for block in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
-)
-"""Loopback and RFC 1918. Not what else is `private` to some: link-local is where clouds keep credentials."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +81,7 @@ def _resolved(what: str, written: str, name: str, vouched: bool) -> Address:
             f"attached.{what}: {written} cannot be resolved to an IPv4 address: {problem}"
         ) from problem
     hosts = list(dict.fromkeys(str(one[4][0]) for one in found))
-    strangers = [one for one in hosts if not _is_private(one)]
+    strangers = [one for one in hosts if not is_private(one)]
     if strangers and not vouched:
         raise UsageError(
             f"attached.{what}: {written} ({', '.join(strangers)}) is neither on this machine nor in a "
@@ -93,8 +89,3 @@ def _resolved(what: str, written: str, name: str, vouched: bool) -> Address:
             f"{OPTION} {name}"
         )
     return Address(hosts[0], int(port))
-
-
-def _is_private(host: str) -> bool:
-    address = ipaddress.ip_address(host)
-    return any(address in block for block in PRIVATE)
