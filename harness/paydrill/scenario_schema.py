@@ -151,7 +151,7 @@ def _event(kind: EventKind, more: Mapping[str, Any]) -> dict[str, Any]:
         key: {"type": ["string", "integer"]} if words is None else {"enum": list(words)}
         for key, words in kind.filters.items()
     }
-    count = {"type": "integer", "minimum": 1, "description": "The how manieth; 1 if not given."}
+    count = {"type": "integer", "minimum": 1, "description": "3 is the third; 1 if not given."}
     properties = {"event": {"const": kind.name}, "count": count, **filters, **more}
     return {"title": kind.name, "description": kind.summary, **_section(properties, ("event",))}
 
