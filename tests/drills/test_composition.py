@@ -84,6 +84,7 @@ def test_a_held_answer_makes_the_kill_fall_between_charge_and_answer(drill_on_a_
 
 
 @pytest.mark.exhaustive
+@pytest.mark.timeout(2400)
 def test_held_interleavings_are_reproduced(drill_on_a_fit_host, tmp_path):
     """Each of the ten passes on the unmutated stack, and 95 of 100 tries come out as wanted."""
     tries: dict[str, list[bool]] = {}
