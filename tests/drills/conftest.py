@@ -15,9 +15,9 @@ import pytest
 from paydrill.backends.choose import choose
 from paydrill.errors import EnvironmentNotReady
 
-HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[1]
-sys.path.insert(0, str(HERE))  # for what stands beside these tests
+sys.path[:0] = [str(Path(__file__).parent)]  # the helpers beside these tests
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 PAYDRILL = Path(sys.executable).parent / "paydrill"
 DRILL_TIMEOUT_S = 240
 
