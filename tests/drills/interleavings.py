@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 TRIES = 4
-FIRST_S, APART_S, WITHIN_S, FOR_S = 3.0, 4.0, 2.4, 1.0
+FIRST_S, APART_S, WITHIN_S, FOR_S = 4.0, 4.0, 2.4, 1.0
 LOAD_S = FIRST_S + APART_S * TRIES
 
-RATE_PER_S = 20
+RATE_PER_S = 12
 
 Rows = Sequence[Mapping[str, Any]]
 Mode = Literal["timed", "held"]
