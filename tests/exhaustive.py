@@ -110,6 +110,8 @@ def every_fault() -> Iterator[Job]:
     """Part 4: every fault on a real stack of each backend that it claims, and disks under writes."""
     for what, these in healing_tests().items():
         yield Job(4, f"{what}: seen, healed; killed -9; SIGTERM", "passed", lambda t=these: pytest(*t))
+    composed = "tests/drills/test_composition.py"
+    yield Job(4, "ten interleavings, held", "passed", lambda: pytest(composed, "-m", "exhaustive"))
     disks = "tests/faults/test_disks_under_writes.py"
     yield Job(4, "disks under four writers, power cut five times", "passed", lambda: pytest(disks))
 

@@ -158,7 +158,6 @@ class Conductor:
             match action:
                 case Inject(fault):
                     self._inject(fault, replace(scene, fault_id=fault), _end_s(state, fault))
-                    self._strike(fault)
                 case Heal(fault):
                     self._heal(fault, stack)
                 case Await(fault):
@@ -237,6 +236,7 @@ class Conductor:
             carries=fault.carries,
             planned_end_s=end_s,
         )
+        self._strike(fault_id)
         if fault.looks == "at once":
             self.witnesses.look(planned, self.in_force[fault_id])
 

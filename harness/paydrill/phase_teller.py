@@ -39,6 +39,10 @@ def _told(line: dict[str, object]) -> str:
             return "load"
         case "fault":
             return f"fault {line['name']} on {', '.join(line['where'])}"  # type: ignore[arg-type]
+        case "fired":
+            return f"{line['detail']} has come" + (", its answer is held" if line["held"] else "")
+        case "unfired":
+            return f"NOT in force: {line['detail']}"
         case "witness":
             return f"{'witnessed' if line['witnessed'] else 'NOT witnessed'}: {line['detail']}"
         case "heal":

@@ -12,6 +12,9 @@ from typing import Any
 
 import orjson
 
+from paydrill.events import EventKind
+from paydrill.events.gauges import GAUGES
+from paydrill.events.known import KINDS
 from paydrill.fault_fields import FieldSpec, specs_of
 from paydrill.faults import Fault
 from paydrill.psp.rules import NUMBERS, Number
@@ -38,6 +41,7 @@ def schema_text(
         "type": "object",
         "additionalProperties": False,
         "required": ["name", "title", "why", "load"],
+        "definitions": {"when": _when()},
         "properties": {
             "name": {"type": "string", "pattern": NAME, "description": "Part of the run folder's name."},
             "title": _title(),
@@ -49,6 +53,11 @@ def schema_text(
             "timeline": {
                 "type": "array",
                 "items": {"oneOf": [_step(name, faults[name]) for name in sorted(faults)]},
+            },
+            "abort_if": {
+                "type": "array",
+                "items": _condition({"after": _duration("From then on, after the load began.")}),
+                "description": "Ends the drill at once: healed, and inconclusive with the code aborted.",
             },
             "expect": _expect(invariants, windows),
             "timing": _section({field.name: {"type": "number", "minimum": 0} for field in fields(Timing)}),
@@ -95,13 +104,60 @@ def _number(number: Number) -> dict[str, Any]:
 def _step(name: str, fault: type[Fault]) -> dict[str, Any]:
     specs = specs_of(fault)
     properties = {
-        "at": {"type": "string", "pattern": DURATION, "description": "After the load began."},
+        "at": _duration("After the load began."),
         "for": {"type": "string", "pattern": DURATION},
+        "every": _duration("With repeat: from one begin to the next."),
+        "repeat": {"type": "integer", "minimum": 1, "description": "With every: how often in all."},
         "fault": {"const": name},
         **{spec.key: _value(spec) for spec in specs},
     }
-    required = ("at", "for", "fault", *(spec.key for spec in specs if spec.required))
-    return {"title": name, "description": fault.summary, **_section(properties, required)}
+    begins: dict[str, Any] = {"required": ["at"]}
+    if fault.hits != "load":
+        # Said once, below `definitions`: it is the same for every fault.
+        properties["when"] = {"$ref": "#/definitions/when"}
+        begins = {"oneOf": [begins, {"required": ["when"]}]}
+    required = ("for", "fault", *(spec.key for spec in specs if spec.required))
+    repeats = {"dependencies": {"every": ["repeat", "at"], "repeat": ["every", "at"]}}
+    section = _section(properties, required)
+    return {"title": name, "description": fault.summary, **section, **begins, **repeats}
+
+
+def _when() -> dict[str, Any]:
+    """An event or a number; what can be held says so."""
+    times = {
+        "after": _duration("It counts from then on, after the load began."),
+        "before": _duration("Until then it must have come."),
+    }
+    hold = {
+        "hold": {"type": "boolean", "description": "The PSP holds the answer until the fault is in force."}
+    }
+    return _condition(times, hold)
+
+
+def _condition(more: Mapping[str, Any], held: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    events = [_event(kind, {**more, **(held or {} if kind.hold else {})}) for kind in KINDS.values()]
+    bound = {"type": "number", "minimum": 0}
+    metric = {"enum": list(GAUGES)}
+    gauge = {
+        "title": "a number",
+        **_section({"metric": metric, "over": bound, "under": bound, **more}, ("metric",)),
+        "oneOf": [{"required": ["over"]}, {"required": ["under"]}],
+    }
+    return {"oneOf": [*events, gauge]}
+
+
+def _event(kind: EventKind, more: Mapping[str, Any]) -> dict[str, Any]:
+    filters = {
+        key: {"type": ["string", "integer"]} if words is None else {"enum": list(words)}
+        for key, words in kind.filters.items()
+    }
+    count = {"type": "integer", "minimum": 1, "description": "3 is the third; 1 if not given."}
+    properties = {"event": {"const": kind.name}, "count": count, **filters, **more}
+    return {"title": kind.name, "description": kind.summary, **_section(properties, ("event",))}
+
+
+def _duration(description: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": DURATION, "description": description}
 
 
 def _value(spec: FieldSpec) -> dict[str, Any]:

@@ -110,6 +110,20 @@ def never_injected(drill):
     drill.drop_timeline("fault", "witness", "heal", "counters")
 
 
+def its_event_never_came(drill):
+    fault = drill.lines("fault")[0]
+    index = drill.timeline.index(fault)
+    never_injected(drill)
+    detail = "psp.captured (3rd) did not come until 9 s after the load began; 2 had come"
+    drill.timeline.insert(index, {"kind": "unfired", "t": fault["t"], "id": 1, "detail": detail})
+
+
+def struck_too_late(drill):
+    fault = drill.lines("fault")[0]
+    line = {"kind": "released", "t": fault["t"], "id": 1, "in_time": False, "detail": "the answer was gone"}
+    drill.timeline.insert(drill.timeline.index(fault) + 1, line)
+
+
 def not_witnessed(drill):
     drill.lines("witness")[0]["witnessed"] = False
 
@@ -216,6 +230,8 @@ CASES: list[tuple[Callable, str, str]] = [
     (idle_edge, "traffic_on_fault", codes.NO_TRAFFIC_ON_FAULT),
     (counters_not_read, "traffic_on_fault", codes.NO_TRAFFIC_ON_FAULT),
     (never_injected, "faults_witnessed", codes.FAULT_UNWITNESSED),
+    (its_event_never_came, "faults_witnessed", codes.FAULT_UNWITNESSED),
+    (struck_too_late, "faults_witnessed", codes.FAULT_UNWITNESSED),
     (not_witnessed, "faults_witnessed", codes.FAULT_UNWITNESSED),
     (nobody_looked, "faults_witnessed", codes.FAULT_UNWITNESSED),
     (never_healed, "faults_healed", codes.FAULT_NOT_HEALED),

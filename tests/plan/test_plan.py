@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paydrill.errors import UsageError
+from paydrill.events import OnEvent, OnGauge, When
 from paydrill.faults import ShapesLoad, known
 from paydrill.plan import fault_of, make_plan, plan_from_json, plan_to_json, segments_of, without_faults
-from paydrill.scenario import Load, Scenario, Step
+from paydrill.scenario import AbortIf, Load, Scenario, Step
 from paydrill.target import Client, Target, Timing
 from paydrill.topology import Edge, Node, Topology, UnknownPlace
 
@@ -52,10 +53,22 @@ def faults(draw):
     )
 
 
+conditions = st.one_of(
+    st.builds(
+        OnEvent,
+        st.sampled_from(["psp.captured", "customer.answered"]),
+        st.integers(1, 99),
+        st.dictionaries(st.sampled_from(["operation", "class"]), st.sampled_from(["pay", "refund"])),
+    ),
+    st.builds(OnGauge, st.just("open_work"), st.sampled_from(["over", "under"]), st.floats(0, 1e6)),
+)
+whens = st.builds(When, conditions, tenths, tenths, st.booleans())
+
+
 @st.composite
 def scenarios(draw):
     duration = draw(st.integers(50, 400)) / 10
-    steps = draw(st.lists(st.builds(Step, tenths, tenths, faults()), max_size=8))
+    steps = draw(st.lists(st.builds(Step, tenths, tenths, faults(), st.none() | whens), max_size=8))
     return Scenario(
         name="s",
         title={"en": "S"},
@@ -67,6 +80,7 @@ def scenarios(draw):
         ),
         timeline=tuple(step for step in steps if step.at_s < duration),
         psp=draw(st.dictionaries(st.sampled_from(["decline", "slow_commit"]), st.floats(0, 0.5))),
+        abort_if=tuple(draw(st.lists(st.builds(AbortIf, conditions, tenths), max_size=2))),
         timing=draw(st.dictionaries(st.sampled_from(["t_settle_s", "client_s"]), tenths)),
     )
 
@@ -239,3 +253,21 @@ def test_a_fault_that_this_version_does_not_know_is_wrong_usage():
         fault_of(plan.faults[0], {})
     with pytest.raises(UsageError, match="does not fit this version"):
         fault_of(replace(plan.faults[0], fields={"nodes": "a-1"}), FAULTS)
+
+
+def test_a_plan_without_conditions_says_nothing_of_them():
+    plain = Scenario(
+        "s", {"en": "S"}, "", Load(10.0, 20.0, {"x": 1.0}), (Step(1.0, 1.0, FAULTS["kill"](node="a-1")),)
+    )
+    data = plan_to_json(make_plan(plain, TOPOLOGY, TARGET, 1))
+    assert b"when" not in data and b"abort_if" not in data
+
+
+def test_a_fault_that_waits_stands_in_the_plan_with_its_earliest_begin_and_latest_end():
+    step = Step(4.0, 2.0, FAULTS["kill"](node="a-1"), When(OnEvent("psp.captured", 3), 4.0, 9.0, hold=True))
+    (planned,) = make_plan(
+        Scenario("s", {"en": "S"}, "", Load(10.0, 20.0, {"x": 1.0}), (step,)), TOPOLOGY, TARGET, 1
+    ).faults
+    assert (planned.at_s, planned.end_s, planned.when) == (4.0, 11.0, step.when)
+    begun = planned.begun(5.5)
+    assert (begun.at_s, begun.end_s, begun.when) == (5.5, 7.5, None)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from paydrill.events.docs import with_tables
+from paydrill.events.gauges import GAUGES
+from paydrill.events.known import KINDS
 from paydrill.load import classes
 from paydrill.psp.rules import NUMBERS
 from paydrill.scenario_file import KEYS, PSP_SHARES, SLOS
@@ -19,5 +22,9 @@ def test_the_example_is_a_scenario(load):
 
 
 def test_every_word_of_a_scenario_is_told():
-    for word in (*KEYS, *classes.known(), *PSP_SHARES, *NUMBERS, *SLOS):
+    for word in (*KEYS, *classes.known(), *PSP_SHARES, *NUMBERS, *SLOS, *KINDS, *GAUGES):
         assert f"`{word}" in TEXT, f"docs/scenarios.md does not tell `{word}`"
+
+
+def test_the_tables_of_events_are_not_stale():
+    assert with_tables(TEXT) == TEXT, "stale: python -m paydrill.events.docs docs/scenarios.md"

@@ -27,7 +27,7 @@ ONE_MISTAKE = {
     "a misspelt key of a fault": (
         timeline("{at: 5s, for: 6s, fault: latency, edge: payments->psp, latencyms: 5, latency_ms: 5}"),
         "s.yaml:6:60: timeline[0].latencyms: unknown key 'latencyms': expected one of at, direction, edge, every, existing, "
-        "fault, for, jitter_ms, latency_ms",
+        "fault, for, jitter_ms, latency_ms, repeat, when",
     ),
     "a fault's key without its unit": (
         timeline("{at: 5s, for: 6s, fault: reset_peer, edge: payments->psp, timeout: 5}"),

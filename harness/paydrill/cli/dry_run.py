@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from paydrill.backends.choose import choose_for
+from paydrill.cli.condition_words import when_words
 from paydrill.cli.output import print_json, print_lines
 from paydrill.cli.psp_words import psp_words
 from paydrill.errors import EnvironmentNotReady
@@ -115,6 +116,10 @@ def _actions(plan: Plan) -> list[dict[str, Any]]:
             )
         )
     actions += [_fault_action(fault) for fault in plan.faults]
+    actions += [
+        _action(one.after_s, "abort", f"the whole drill, if {one.condition.told()}", "everything is healed")
+        for one in plan.abort_if
+    ]
     return sorted(actions, key=lambda action: action["at_s"])
 
 
@@ -124,9 +129,11 @@ def _fault_action(fault: PlannedFault) -> dict[str, Any]:
     )
     where = ", ".join(fault.places) + (f" ({fields})" if fields else "")
     undone = known()[fault.name].undo if fault.name in known() else "healed"
-    undo = (
-        f"at {format_seconds(fault.end_s)} {undone}, and its state is read back; at once on any error or stop"
-    )
+    at = f"at {format_seconds(fault.end_s)}"
+    if fault.when is not None:
+        where += f", {when_words(fault.when)}"
+        at = f"{format_seconds(fault.end_s - fault.when.before_s)} after it began"
+    undo = f"{at} {undone}, and its state is read back; at once on any error or stop"
     return _action(fault.at_s, fault.name, where, undo)
 
 

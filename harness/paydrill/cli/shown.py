@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from paydrill import library
+from paydrill.cli.condition_words import when_words
 from paydrill.cli.psp_words import psp_words
 from paydrill.errors import UsageError
+from paydrill.events import when_to_json
 from paydrill.scenario import Scenario
 from paydrill.topology import Topology
 from paydrill.topology_picture import picture
@@ -51,9 +53,16 @@ def _scenario(name: str, target: str) -> Shown | None:
         "why": scenario.why,
         "load": asdict(scenario.load),
         "timeline": [
-            {"at_s": step.at_s, "for_s": step.for_s, "fault": step.fault.name, **_fields(step.fault)}
+            {
+                "at_s": step.at_s,
+                "for_s": step.for_s,
+                **({"when": when_to_json(step.when)} if step.when else {}),
+                "fault": step.fault.name,
+                **_fields(step.fault),
+            }
             for step in scenario.timeline
         ],
+        "abort_if": [asdict(one) for one in scenario.abort_if],
         "psp": dict(scenario.psp),
         "expect": asdict(scenario.expect),
     }
@@ -69,9 +78,12 @@ def _scenario_lines(scenario: Scenario) -> Iterable[str]:
     mix = ", ".join(f"{name} {weight:g}" for name, weight in load.mix.items())
     yield f"  load: {format_rate(load.rate_per_s)} for {format_seconds(load.duration_s)}, of {mix}"
     for step in scenario.timeline:
-        span = f"from {format_seconds(step.at_s)} for {format_seconds(step.for_s)}"
+        begins = when_words(step.when) if step.when else f"from {format_seconds(step.at_s)}"
+        span = f"{begins} for {format_seconds(step.for_s)}"
         fields = ", ".join(f"{key} {value}" for key, value in as_written(_fields(step.fault)).items())
         yield f"  {span}: {step.fault.name} ({fields}): {step.fault.summary}"
+    for one in scenario.abort_if:
+        yield f"  ends at once, if {one.condition.told()}"
     if not scenario.timeline:
         yield "  nothing is broken on purpose"
     for name, value in scenario.psp.items():

@@ -101,6 +101,6 @@ class PspReader:
             case "answer" if line["req"] in self._asked:
                 asked = self._asked.pop(line["req"])
                 yield Happened("psp.answered", line["t"], {**asked, "status": str(line["status"])})
-            case "webhook" if line.get("status"):
+            case "webhook" if 200 <= line.get("status", 0) < 300:
                 facts = {"psp": self.psp, "pi": str(line["pi"]), "type": str(line["type"])}
                 yield Happened("webhook.sent", line["t"], facts)

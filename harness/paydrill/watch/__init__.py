@@ -127,7 +127,7 @@ class Watch:
             return self._fired.popleft() if self._fired else None
 
     def must_abort(self) -> str:
-        """Which condition of `abort_if` was met, in words; empty while none is."""
+        """Which condition of `abort_if` was met, or why nothing can be seen any more; empty while none is."""
         return self._abort
 
     def strike(self, fault: int) -> Strike | None:
@@ -149,10 +149,14 @@ class Watch:
     # -- the threads
 
     def _follow(self) -> None:
-        while not self._ended.wait(LOOK_EVERY_S):
-            for tail in self._tails:
-                for happened in tail.read():
-                    self._happened(happened)
+        try:
+            while not self._ended.wait(LOOK_EVERY_S):
+                for tail in self._tails:
+                    for happened in tail.read():
+                        self._happened(happened)
+        except Exception as problem:
+            # Blind from here on: an event could come and nobody would see it.
+            self._give_up_all(f"the run's files cannot be followed: {type(problem).__name__}: {problem}")
 
     def _happened(self, happened: Happened) -> None:
         with self._news:
@@ -172,12 +176,15 @@ class Watch:
                 self._met(armed, strike.held_at_ns, strike.facts(), _name(armed.condition))
 
     def _measure(self) -> None:
-        while not self._ended.wait(GAUGE_EVERY_S):
-            with self._news:
-                asked = [one for one in self._armed if isinstance(one.condition, OnGauge)]
-            self._gauges.look()
-            for armed in asked:
-                self._compare(armed)
+        try:
+            while not self._ended.wait(GAUGE_EVERY_S):
+                with self._news:
+                    asked = [one for one in self._armed if isinstance(one.condition, OnGauge)]
+                self._gauges.look()
+                for armed in asked:
+                    self._compare(armed)
+        except Exception as problem:
+            self._give_up_all(f"numbers cannot be read: {type(problem).__name__}: {problem}")
 
     def _compare(self, armed: _Armed) -> None:
         if not isinstance(armed.condition, OnGauge) or time.monotonic_ns() < armed.from_ns:
@@ -188,6 +195,11 @@ class Watch:
         with self._news:
             if armed in self._armed and armed.condition.fits(value):
                 self._met(armed, time.monotonic_ns(), {"value": f"{value:g}"}, armed.condition.metric)
+
+    def _give_up_all(self, why: str) -> None:
+        with self._news:
+            self._abort = self._abort or why
+            self._news.notify_all()
 
     def _met(self, armed: _Armed, t_ns: int, facts: dict[str, str], name: str) -> None:
         """With the lock held."""

@@ -19,7 +19,7 @@ from paydrill.watch.tails import history_tail
 
 FEWEST = 10
 """Payments below which a share of them says nothing."""
-SQL_S = 2.0
+SQL_S = 1.0
 
 
 @dataclass
