@@ -1,4 +1,7 @@
-"""Every fault on a real stack, the mini target: which cases there are, and what a conductor does with one.
+"""Every fault on a real stack: which cases there are, and what a conductor does with one.
+
+Most are tried on the mini target; what needs a shop with orders, payments and events, on the reference
+stack under a few orders a second.
 
 Run as a program it is a whole harness with one fault in force, for tests that end it by a signal:
 
@@ -16,17 +19,18 @@ import time
 import traceback
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import stack_of_reference
 from stack_of_minitarget import minitarget
 
 from paydrill import faults
 from paydrill.backends import Backend, Stack, StackSetup
 from paydrill.backends.probe import startup_packet
-from paydrill.faults import Fault, InForce, Scene, Unfolds, Witness
+from paydrill.faults import Fault, InForce, LoadGauge, Scene, Unfolds, Witness
 from paydrill.topology import INSTRUMENTS, Edge
 
 RESULTS = "faults.json"
@@ -34,7 +38,11 @@ IN_FORCE, HEALED = "in-force", "healed"
 SEEN_WITHIN_S = 20.0
 RATE_PER_S = 50.0
 
-# Where a fault strikes on the mini target, by what it says that it hits.
+# What needs a shop: faults that hit this, and those of these names.
+HITS_ON_REFERENCE = {"psp", "target"}
+ON_REFERENCE: set[str] = set()
+
+# Where a fault strikes, by what it says that it hits; on the reference stack what its example says.
 PLACES: Mapping[str, Mapping[str, object]] = {
     "edge": {"edge": "front->store"},
     "sets of nodes": {"nodes": ("front-1",), "from_": ("store", "lb")},
@@ -75,10 +83,21 @@ def cases() -> list[str]:
     return [*faults.known(), *MORE]
 
 
+def class_of(case: str) -> type[Fault]:
+    return faults.known()[case.split()[0]]
+
+
 def fault_of(case: str) -> Fault:
-    fault = faults.known()[case.split()[0]]
+    fault = class_of(case)
     names = {field.name for field in fields(fault)}  # type: ignore[arg-type]
-    return fault(**{k: v for k, v in {**fault.example, **PLACES[fault.hits], **MORE.get(case, {})}.items() if k in names})  # type: ignore[call-arg] # fmt: skip
+    places = {} if kind_of(case) == "reference" else PLACES.get(fault.hits, {})
+    return fault(**{k: v for k, v in {**fault.example, **places, **MORE.get(case, {})}.items() if k in names})  # type: ignore[call-arg] # fmt: skip
+
+
+def kind_of(case: str) -> str:
+    """Which stack the case is tried on: `mini` or `reference`."""
+    fault = class_of(case)
+    return "reference" if fault.hits in HITS_ON_REFERENCE or fault.name in ON_REFERENCE else "mini"
 
 
 def of_today(names: list[str], day: int | None = None) -> set[str]:
@@ -97,9 +116,10 @@ def one_of_today(names: list[str], day: int | None = None) -> str:
 
 
 def setup_for(wanted: list[str], folder: Path) -> StackSetup:
-    """The mini target; with disks of its own where a case breaks one."""
-    disks = any(faults.known()[case.split()[0]].hits == "disk" for case in wanted)
-    return replace(minitarget(folder), disks_of=("db-1",) if disks else ())
+    """The stack of all these cases, with disks of its own where one breaks a disk."""
+    (kind,) = {kind_of(case) for case in wanted}
+    disks = any(class_of(case).hits == "disk" for case in wanted)
+    return replace(KINDS[kind].setup(folder), disks_of=("db-1",) if disks else ())
 
 
 def backend_of(name: str) -> Backend:
@@ -127,40 +147,41 @@ def conduct(wanted: list[str]) -> Callable[[Stack, Callable[[], bool]], None]:
 
     def conductor(stack: Stack, _: Callable[[], bool]) -> None:
         results: dict[str, Result] = {}
-        for number, case in enumerate(wanted, 1):
-            began = time.monotonic()
-            try:
-                results[case] = _try(stack, case, number)
-            except Exception:
-                results[case] = Result(False, "", (), traceback.format_exc())
-            print(f"{case}: {results[case]} ({time.monotonic() - began:.2f} s)", flush=True)
-            text = json.dumps({name: vars(result) for name, result in results.items()})
-            Path(stack.setup.run_dir, RESULTS).write_text(text)
+        kind = KINDS[kind_of(wanted[0])]
+        with kind.load(stack) as load:
+            for number, case in enumerate(wanted, 1):
+                began = time.monotonic()
+                try:
+                    results[case] = _try(scene(stack, load, number), kind, case)
+                except Exception:
+                    results[case] = Result(False, "", (), traceback.format_exc())
+                print(f"{case}: {results[case]} ({time.monotonic() - began:.2f} s)", flush=True)
+                text = json.dumps({name: vars(result) for name, result in results.items()})
+                Path(stack.setup.run_dir, RESULTS).write_text(text)
 
     return conductor
 
 
-def _try(stack: Stack, case: str, number: int) -> Result:
+def _try(scene: Scene, kind: Kind, case: str) -> Result:
+    stack = scene.stack
     stack.wait_healthy(stack.topology.nodes, 20)
     fault = fault_of(case)
-    with _sessions(stack), fault.inject(scene(stack, number)) as in_force:
+    with kind.visitors(stack), fault.inject(scene) as in_force:
         seen = _witness(fault, in_force)
-    return Result(seen.witnessed, seen.detail, tuple(_left(stack)))
+    return Result(seen.witnessed, seen.detail, (*_left(stack), *kind.left(stack)))
 
 
-def scene(stack: Stack, number: int) -> Scene:
-    load = SimpleNamespace(started=lambda: int(time.monotonic() * RATE_PER_S))
+def scene(stack: Stack, load: LoadGauge, number: int = 1) -> Scene:
     return Scene(stack, load, stack.setup.seed, number)
 
 
 def _witness(fault: Fault, in_force: InForce) -> Witness:
-    """As the conductor does: at once, or when it has unfolded."""
+    """As the conductor does: at once, or when it has unfolded or had time to be met."""
     if fault.looks == "at once":
         return in_force.witness()
-    assert isinstance(in_force, Unfolds)
     give_up = time.monotonic() + SEEN_WITHIN_S
     while True:
-        time.sleep(min(in_force.step(), 0.05))
+        time.sleep(_step(in_force))
         seen = in_force.witness()
         if seen.witnessed or time.monotonic() > give_up:
             return seen
@@ -180,12 +201,43 @@ def _left(stack: Stack) -> Iterator[str]:
         yield f"dead: {dead}"
     try:
         stack.wait_healthy(stack.topology.nodes, 20)
+    except Exception as problem:
+        yield f"the stack is not healthy again: {problem!r}"
+
+
+def _step(in_force: InForce) -> float:
+    return min(in_force.step(), 0.05) if isinstance(in_force, Unfolds) else 0.05
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One of the stacks, and what is specific to it.
+
+    setup:    of a fresh run folder
+    load:     what goes on while all the cases are tried one after the other
+    visitors: what one case finds besides
+    left:     what of one case is still there, where only this stack can tell
+    """
+
+    setup: Callable[[Path], StackSetup]
+    load: Callable[[Stack], AbstractContextManager[LoadGauge]]
+    visitors: Callable[[Stack], AbstractContextManager[None]]
+    left: Callable[[Stack], Iterator[str]]
+
+
+def _left_on_mini(stack: Stack) -> Iterator[str]:
+    try:
         address = stack.dial(Edge("client", "lb-1"))
         with urllib.request.urlopen(f"http://{address}/ask", timeout=10) as answer:
             if json.loads(answer.read()) != {"answers": ["hello", "hello"]}:
                 yield "a request through all edges has another answer"
     except Exception as problem:
         yield f"a request through all edges fails: {problem!r}"
+
+
+@contextmanager
+def _pretended_load(_: Stack) -> Iterator[LoadGauge]:
+    yield SimpleNamespace(started=lambda: int(time.monotonic() * RATE_PER_S))
 
 
 @contextmanager
@@ -200,15 +252,35 @@ def _sessions(stack: Stack) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _nobody(_: Stack) -> Iterator[None]:
+    yield
+
+
+KINDS: Mapping[str, Kind] = {
+    "mini": Kind(minitarget, _pretended_load, _sessions, _left_on_mini),
+    "reference": Kind(
+        stack_of_reference.reference,
+        stack_of_reference.shoppers,
+        _nobody,
+        stack_of_reference.left_of_shop,
+    ),
+}
+
+
 def hold(case: str) -> Callable[[Stack, Callable[[], bool]], None]:
     """A conductor that keeps one case in force until a stop is asked for, then heals it."""
+    kind = KINDS[kind_of(case)]
 
     def conductor(stack: Stack, stop_asked: Callable[[], bool]) -> None:
-        with _sessions(stack), fault_of(case).inject(scene(stack, 1)) as in_force:
+        with (
+            kind.load(stack) as load,
+            kind.visitors(stack),
+            fault_of(case).inject(scene(stack, load)) as in_force,
+        ):
             (stack.setup.run_dir / IN_FORCE).touch()
             while not stop_asked():
-                wait_s = in_force.step() if isinstance(in_force, Unfolds) else 0.05
-                time.sleep(min(wait_s, 0.05))
+                time.sleep(_step(in_force))
         (stack.setup.run_dir / HEALED).touch()
 
     return conductor

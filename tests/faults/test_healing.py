@@ -62,21 +62,20 @@ def backend(request):
 
 @pytest.fixture(scope="module")
 def stacks():
-    """Results by backend and case, filled as they are asked for."""
+    """Results by case for each backend and kind of stack, filled as they are asked for."""
     return {}
 
 
 @pytest.fixture
-def healed(request, backend, stacks, tmp_path_factory):
-    """One stack a backend, for all cases that this session asks for."""
-    if backend not in stacks:
-        wanted = [
-            item.callspec.params["case"]
-            for item in request.session.items
-            if item.originalname == request.function.__name__ and item.callspec.params["backend"] == backend
-        ]
-        stacks[backend] = results_of(backend, wanted, tmp_path_factory.mktemp(backend))
-    return stacks[backend]
+def healed(request, backend, case, stacks, tmp_path_factory):
+    """One stack a backend and kind, for all cases that this session asks for."""
+    which = backend, live.kind_of(case)
+    if which not in stacks:
+        params = [item.callspec.params for item in request.session.items if item.originalname == request.function.__name__]  # fmt: skip
+        asked = [(one["backend"], one["case"]) for one in params]
+        wanted = [name for place, name in asked if (place, live.kind_of(name)) == which]
+        stacks[which] = results_of(backend, wanted, tmp_path_factory.mktemp("-".join(which)))
+    return stacks[which]
 
 
 def results_of(backend, wanted, folder):
