@@ -49,7 +49,7 @@ SIDEWAYS = {
     "report": {"guards", "evidence", "slo"},
     "guards": {"evidence"},
     "toxiproxy": {"backends"},
-    "faults": {"backends", "toxiproxy"},
+    "faults": {"backends", "toxiproxy", "psp"},
 }
 
 # The protocol of faults and the words for the PSP's behaviours are part of what a scenario is, the PSP's

@@ -24,6 +24,7 @@ UNITS = {
     "_ms": "ms",
     "_us": "µs",
     "_s": "s",
+    "copies": "×",
 }
 """How a field's name ends -> its unit."""
 MOST = 1_000_000_000
