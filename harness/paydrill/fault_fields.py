@@ -28,6 +28,7 @@ UNITS = {
     "_s": "s",
     "customers": "customers",
     "connections": "connections",
+    "copies": "×",
 }
 """How a field's name ends -> its unit."""
 MOST = 1_000_000_000

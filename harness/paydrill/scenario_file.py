@@ -8,7 +8,7 @@ from pathlib import Path
 
 from paydrill.faults import Fault
 from paydrill.overrides import apply_overrides, written_out
-from paydrill.psp.rules import APPROVE, EXECUTIONS, GATES, NUMBERS, WEBHOOKS
+from paydrill.psp.rules import ANSWERS, APPROVE, EXECUTIONS, GATES, NUMBERS, WEBHOOKS
 from paydrill.scenario import Expect, Load, Scenario, Step, Window
 from paydrill.scenario_conditions import read_abort_if
 from paydrill.scenario_timeline import read_timeline
@@ -19,7 +19,7 @@ from paydrill.yaml_fields import Field, Section, nearest, one_of
 from paydrill.yaml_source import Mistakes, parse_yaml, read_bytes, shown
 
 PSP_ANSWERS = (APPROVE, *EXECUTIONS)
-PSP_SHARES = (*PSP_ANSWERS, *GATES, *WEBHOOKS)
+PSP_SHARES = (*PSP_ANSWERS, *GATES, *ANSWERS, *WEBHOOKS)
 SLOS = ("availability", "ok_ratio", "p95_ms", "p99_ms")
 RATIOS = ("availability", "ok_ratio")
 LANGUAGES = ("en", "zh")

@@ -97,6 +97,9 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "disk_full of the WAL": {"disk": "wal"},
     "disk_hang of the data": {"disk": "data"},
     "disk_readonly of the WAL": {"disk": "wal"},
+    "psp_response_lost of refunds": {"operation": "refund", "share": 1.0},
+    "psp_rate_limit by lot": {"share": 0.5, "limit_per_s": None},
+    "psp_async without failures": {"failing_share": 0.0},
     "disk_slow by bytes": {"disk": "data", "write_per_s": 0, "write_bytes_per_s": 65536},
 }
 
@@ -292,7 +295,7 @@ KINDS: Mapping[str, Kind] = {
     "reference": Kind(
         stack_of_reference.reference,
         stack_of_reference.shoppers,
-        _nobody,
+        stack_of_reference.merchants_who_capture_later,
         stack_of_reference.left_of_shop,
     ),
 }

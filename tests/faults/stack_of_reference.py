@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import threading
 import time
 import urllib.request
 import uuid
@@ -10,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from paydrill.backends import Secrets, Stack, StackSetup
+from paydrill.callers import bearer
 from paydrill.faults import Fault, LoadGauge
 from paydrill.load.child import LoadChild
 from paydrill.plan import PlannedLoad, Segment, crowds_of, herds_of, segments_of
@@ -25,6 +29,10 @@ LONGEST_S = 1800.0
 SHAPED_S = 8.0
 READY_WITHIN_S = 20.0
 MOST_IN_FLIGHT = 64
+HOLD_EVERY_S = 0.4
+HOLD_TOKENS = itertools.count(9_000_000)
+TEA = {"sku": "tea-green", "qty": 1}
+PRICE = 435
 
 
 def reference(folder: Path, topology: str = "lb-2") -> StackSetup:
@@ -99,8 +107,53 @@ def load_of(stack: Stack, plan: PlannedLoad, folder: Path, series: str = "") -> 
         yield load
 
 
+@contextmanager
+def merchants_who_capture_later(stack: Stack) -> Iterator[None]:
+    """Now and then an order whose money is only held: no traffic class asks for that."""
+    over = threading.Event()
+    at = f"http://{stack.dial(stack.topology.entrance())}"
+    secret = stack.setup.secrets.caller_secret
+
+    def hold() -> None:
+        while not over.wait(HOLD_EVERY_S):
+            try:
+                _hold(at, bearer(secret, "customer", "holder"), next(HOLD_TOKENS))
+            except OSError:
+                continue  # refused or lost, as faults will have it; the next one comes
+
+    thread = threading.Thread(target=hold, name="merchants-who-capture-later", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _hold(at: str, caller: str, token: int) -> None:
+    cart = {"client_ref": f"hold-{token}", "items": [TEA], "currency": "USD", "expected_total": PRICE}
+    order = _post(f"{at}/v1/orders", cart, caller, f"hold-{token}-create")
+    payment = {"payment_token": f"pm_pd_{token}", "amount": PRICE, "currency": "USD", "capture": "later"}
+    _post(f"{at}/v1/orders/{order['id']}/pay", payment, caller, f"hold-{token}-pay")
+
+
+def _post(url: str, body: object, caller: str, key: str) -> dict[str, object]:
+    headers = {
+        "Content-Type": "application/json",
+        "Authorization": f"Bearer {caller}",
+        "Idempotency-Key": key,
+    }
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers, method="POST")
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        told: dict[str, object] = json.loads(answer.read())
+        return told
+
+
 def left_of_shop(stack: Stack) -> Iterator[str]:
-    """Whether the shop can be entered; that it is ready is asked of each node by itself."""
+    """Whether the shop can be entered, and its PSP behaves as before; that it is ready is asked of each node by itself."""
+    for name, psp in stack.psps.items():
+        if rules := psp.rules():
+            yield f"{name} still has the rules {rules}"
     address = stack.dial(stack.topology.entrance())
     try:
         with urllib.request.urlopen(f"http://{address}/livez", timeout=10) as answer:

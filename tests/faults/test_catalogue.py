@@ -21,6 +21,16 @@ THIS_RELEASE = {
     *("kill", "terminate", "pause", "restart", "rolling_restart", "kill_session", "crash_loop"),
     *("spike", "ramp", "flash_crowd", "thundering_herd", "junk_flood", "slow_clients"),
     *("forged_webhook", "stale_webhook", "replayed_webhook", "sqli_probe", "idor_probe"),
+    *("psp_response_lost", "psp_error_after_commit", "psp_slow_commit", "psp_decline_rate", "psp_brownout"),
+    *(
+        "psp_maintenance",
+        "psp_rate_limit",
+        "psp_lookup_lag",
+        "psp_late_decline",
+        "psp_auth_expiry",
+        "psp_async",
+    ),
+    *("webhook_duplicate", "webhook_reorder", "webhook_delay", "webhook_drop", "webhook_before_response"),
 }
 
 
@@ -60,7 +70,7 @@ def test_a_fault_names_itself_its_effect_and_its_backends(name):
 @pytest.mark.parametrize("name", sorted(faults.known()))
 def test_only_what_needs_no_node_and_no_disk_can_hit_a_stack_of_somebody_else(name):
     fault = faults.known()[name]
-    assert ("attached" in fault.backends) == (fault.hits in ("edge", "sets of nodes", "load"))
+    assert ("attached" in fault.backends) == (fault.hits in ("edge", "sets of nodes", "load", "psp"))
 
 
 @pytest.mark.parametrize("name", sorted(faults.known()))

@@ -10,6 +10,8 @@ from collections import Counter
 import pytest
 import stripe
 
+from paydrill.psp.rules import Rule
+
 SECRET = "whsec_drill"
 
 
@@ -330,3 +332,56 @@ def test_a_rule_can_be_for_the_events_of_one_token(hooked, receiver, run_simulat
         quiet(hooked, psp, wait_until)
     again = {row.token for row in hooked.read().webhooks if row.variant == "dup"}
     assert again == {2} and variants(hooked)["dup"] == 3
+
+
+def met_events(hooked, psp, charge_of, wait_until, rule):
+    """What a rule has met of one payment's three events, all of which are told or dropped."""
+    psp.add_rule(rule)
+    hooked.client().v1.payment_intents.create(charge_of("pm_pd_1"))
+    quiet(hooked, psp, wait_until)
+    found = psp.met(rule.id)
+    assert found.drawn == len(found.events) == 3
+    return found.events
+
+
+def test_a_rule_of_copies_meets_each_event_with_its_copies(hooked, run_simulator, charge_of, wait_until):
+    with run_simulator(hooked), hooked.control() as psp:
+        rule = Rule("fault 1", "webhook_duplicate", copies=2)
+        assert [one.copies for one in met_events(hooked, psp, charge_of, wait_until, rule)] == [2, 2, 2]
+
+
+def test_a_rule_meets_events_that_are_never_sent(hooked, run_simulator, charge_of, wait_until):
+    with run_simulator(hooked), hooked.control() as psp:
+        met = met_events(hooked, psp, charge_of, wait_until, Rule("fault 1", "webhook_drop"))
+        assert all(one.dropped and one.t_sent is None for one in met)
+
+
+def test_a_rule_meets_events_that_come_late_in_their_order(hooked, run_simulator, charge_of, wait_until):
+    with run_simulator(hooked), hooked.control() as psp:
+        met = met_events(hooked, psp, charge_of, wait_until, Rule("fault 1", "webhook_delay", seconds=0.4))
+        assert all(one.waited_s >= 0.4 and not one.before_answer for one in met)
+
+
+def test_a_rule_meets_events_that_were_overtaken_by_later_ones(hooked, run_simulator, charge_of, wait_until):
+    with run_simulator(hooked), hooked.control() as psp:
+        # With this simulator's seed and this rule's id the events do change places.
+        met = met_events(hooked, psp, charge_of, wait_until, Rule("fault 2", "webhook_reorder", seconds=0.6))
+        sent = sorted(met, key=lambda one: one.t_sent)
+        behind = [one.seq for place, one in enumerate(sent) if any(e.seq > one.seq for e in sent[:place])]
+        assert sorted(behind) == sorted(one.seq for one in met if one.overtaken) != []
+
+
+def test_a_rule_meets_events_that_are_heard_before_the_answer(hooked, run_simulator, charge_of, wait_until):
+    with run_simulator(hooked), hooked.control() as psp:
+        rule = Rule("fault 1", "webhook_before_response")
+        assert all(one.before_answer for one in met_events(hooked, psp, charge_of, wait_until, rule))
+
+
+def test_an_event_that_nobody_hears_was_not_heard_before_the_answer(
+    hooked, receiver, run_simulator, charge_of
+):
+    receiver.status = lambda event_id: 500
+    with run_simulator(hooked), hooked.control() as psp:
+        psp.add_rule(Rule("fault 1", "webhook_before_response"))
+        hooked.client().v1.payment_intents.create(charge_of("pm_pd_1"))
+        assert [one.before_answer for one in psp.met("fault 1").events] == [False] * 3

@@ -5,7 +5,8 @@ A fault is a frozen, keyword-only dataclass. Its fields are its YAML keys, with 
 effect is witnessed. Injecting it is a context manager, so that healing cannot be forgotten.
 
 To add one: write `faults/<name>.py` with a class and a last line `FAULT = <class>`; nothing else.
-What the faults of an edge and those of a node have in common is in `edge_fault.py` and `node_fault.py`.
+What the faults of an edge, of a node and of the PSP have in common is in `edge_fault.py`, `node_fault.py`
+and `psp_fault.py`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ Hits = Literal["edge", "sets of nodes", "node", "database", "disk", "load", "psp
 Effect = Literal["money", "availability", "none"]
 Expects = Literal["none", "some", "most"]
 Carries = Literal["bytes", "silence", "nothing", "arrivals"]
-WitnessKind = Literal["path", "process", "kernel", "store", "answer", "load"]
+WitnessKind = Literal["path", "process", "kernel", "store", "answer", "load", "journal"]
 Looks = Literal["at once", "at its end"]
 
 FOR_EVER_S = float("inf")

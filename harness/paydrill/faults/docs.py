@@ -21,13 +21,14 @@ A fault is one step of a scenario's `timeline` ([scenarios.md](scenarios.md)): `
 - `existing: keep` (the default) leaves open connections as they are, and toxics act on them too; `cut` closes them first, so that pools have to connect anew under the fault.
 - Everything drawn by lot (jitter, sizes, rhythms, which session) comes from the plan's seed, never from Toxiproxy's own.
 - A disk is the `data` or the `wal` of a PostgreSQL node. Where a plan has a disk fault that node gets a file system of its own for each ([local.md](local.md)); what a machine lacks for it makes the drill `not_run`, before anything is started ([verdict.md](verdict.md)).
+- What a fault of the PSP hits is a hash of the plan's seed, the fault's number, the token, the operation and the n-th try, so that the order of arrival does not change it (a rate limit by rate goes by arrival). It is put in force beside the plan's `psp:` and beside other faults of the PSP; of several that would hit the same operation the one that began first does. `psp: psp` or `psp2` means one of two PSPs, left out all that the topology has.
 - The same fault cannot be in force twice at once on the same edge and direction, nor `flap` together with `down`; one node can be hit by one node fault at a time.
 
 | column | meaning |
 |---|---|
 | effect | what it puts at risk: money, availability, none |
 | ok | how many definite answers the drill expects while it is on: none, some, most |
-| witness | what proves it: the path (bytes, timing, refusals through the proxy), the process (another one runs, or none), the answer to a probe, the store (a row read back), the load, the kernel; looked at as soon as it is in force, or at its end |
+| witness | what proves it: the path (bytes, timing, refusals through the proxy), the process (another one runs, or none), the answer to a probe, the store (a row read back), the load, the kernel, the journal of the PSP simulator (what has become of the requests and events that were hit); looked at as soon as it is in force, or at its end |
 
 """
 _HEAD = "| fault | hits | keys | effect | ok | witness | backends | needs | undone |\n|---|---|---|---|---|---|---|---|---|\n"

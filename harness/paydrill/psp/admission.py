@@ -101,8 +101,13 @@ class Admission:
     def _read(self, ticket: Ticket, route: Route, form: Form) -> Answer:
         if route.wanted is not None:
             ticket.pi, ticket.token = operations.subject_of(self.ledger, route.wanted)
-        index = reads.Index(self.monotonic_ns(), self.behaviours.number("lookup_lag_s"))
+        lag = self.behaviours.lookup_lag()
+        index = reads.Index(
+            self.monotonic_ns(), self.behaviours.number("lookup_lag_s"), lag.seconds if lag else 0.0
+        )
         body = reads.read(self.ledger, route, ticket.call.path, form, index)
+        if index.hid:
+            ticket.decision = lag
         return Answer(ticket.req, 200, body.content, content_type=body.type)
 
     def _kept_answer(self, ticket: Ticket, asked: str) -> Answer | None:

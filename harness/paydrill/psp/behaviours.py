@@ -9,10 +9,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from paydrill.psp import rules as names
-from paydrill.psp.rules import APPROVE, EXECUTIONS, GATES, NUMBERS, OPERATIONS, WEBHOOKS, Rule, read
+from paydrill.psp.rules import (
+    ANSWERS,
+    APPROVE,
+    EXECUTIONS,
+    GATES,
+    LOOKUPS,
+    NUMBERS,
+    OPERATIONS,
+    WEBHOOKS,
+    Rule,
+    read,
+)
 
 Seen = Callable[[Rule], int]
 """How many executions (requests, events) have fitted a counting rule so far."""
@@ -38,6 +49,7 @@ class Decision:
     behaviour: str
     rule: str
     seconds: float
+    copies: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,10 @@ class Behaviours:
     rules: tuple[Rule, ...] = ()
     executions: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict, repr=False)
     gates: tuple[Rule, ...] = field(default=(), repr=False)
+    limits: tuple[Rule, ...] = field(default=(), repr=False)
+    """Rate limits that let so many a second pass."""
+    slow: tuple[Rule, ...] = field(default=(), repr=False)
+    lookups: tuple[Rule, ...] = field(default=(), repr=False)
     webhooks: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -64,7 +80,10 @@ class Behaviours:
             settings,
             rules,
             executions={name: _for_operation(wanted, name) for name in OPERATIONS},
-            gates=tuple(one for one in wanted if one.behaviour in GATES),
+            gates=tuple(one for one in wanted if one.behaviour in GATES and one.per_s is None),
+            limits=tuple(one for one in wanted if one.per_s is not None),
+            slow=tuple(one for one in wanted if one.behaviour in ANSWERS),
+            lookups=tuple(one for one in wanted if one.behaviour in LOOKUPS),
             webhooks={
                 name: found
                 for name in WEBHOOKS
@@ -85,6 +104,19 @@ class Behaviours:
         """What turns one request away, or None."""
         return self._first(self.gates, subject, operation, nth, seen)
 
+    def slow_answer(self, subject: str, operation: str, nth: int, seen: Seen) -> Decision | None:
+        """How long the answer to one request is held back: half to one and a half of what was asked for."""
+        drawn = self._first(self.slow, subject, operation, nth, seen)
+        if drawn is None:
+            return None
+        part = 0.5 + draw(self.seed, f"{drawn.rule}|wait", subject, operation, nth)
+        return replace(drawn, seconds=drawn.seconds * part)
+
+    def lookup_lag(self) -> Decision | None:
+        """The longest time that searches and lists are behind by a rule; the setting is another matter."""
+        decisions = [Decision(rule.behaviour, rule.id, self._lasts(rule)) for rule in self.lookups]
+        return max(decisions, key=lambda one: one.seconds, default=None)
+
     def webhook(self, name: str, subject: str, event_type: str, nth: int, seen: Seen) -> Decision | None:
         """Whether a webhook behaviour meets the nth event of that type of that token (or intent)."""
         rules = self.webhooks.get(name, ())
@@ -102,9 +134,11 @@ class Behaviours:
                 continue
             if rule.behaviour == APPROVE:
                 return None
-            seconds = self._seconds(rule.behaviour) if rule.seconds is None else rule.seconds
-            return Decision(rule.behaviour, rule.id, seconds)
+            return Decision(rule.behaviour, rule.id, self._lasts(rule), rule.copies)
         return None
+
+    def _lasts(self, rule: Rule) -> float:
+        return self._seconds(rule.behaviour) if rule.seconds is None else rule.seconds
 
     def _hit(self, rule: Rule, token: str, operation: str, nth: int, seen: Seen) -> bool:
         if rule.share <= 0.0 or (
@@ -123,6 +157,9 @@ class Behaviours:
 _LASTS = {
     names.SLOW_COMMIT: "slow_commit_s",
     names.ASYNC_PENDING: "async_s",
+    names.ASYNC_FAIL: "async_s",
+    names.SLOW_ANSWER: "slow_answer_s",
+    names.LOOKUP_LAG: "lookup_lag_s",
     names.LATE_RISK_DECLINE: "late_decline_s",
     names.CHARGEBACK: "dispute_s",
     names.AUTH_EXPIRE: "auth_expire_s",
@@ -135,7 +172,7 @@ _LASTS = {
 
 def _shares(settings: Mapping[str, float]) -> list[tuple[str, float]]:
     """In the order in which they win. `approve` is only said: it is what is left over."""
-    order = (*EXECUTIONS, *GATES, *WEBHOOKS)
+    order = (*EXECUTIONS, *GATES, *ANSWERS, *WEBHOOKS)
     return [(name, settings[name]) for name in order if settings.get(name, 0.0) > 0.0]
 
 

@@ -70,6 +70,7 @@ class Ticket:
     gate: int | None = None
     gate_of: str | None = None
     decision: Decision | None = None
+    slow: Decision | None = None
     stopped_by: str | None = None
     waited: bool = False
 
@@ -97,6 +98,7 @@ class Ticket:
             rule=self.decision.rule if self.decision else None,
             gate=self.gate,
             gate_of=self.gate_of,
+            slow=self.slow.rule if self.slow else None,
         )
 
     def meets(self, behaviour: str) -> bool:

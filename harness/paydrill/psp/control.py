@@ -24,6 +24,8 @@ from types import TracebackType
 from typing import Any, Literal
 
 from paydrill.errors import InstrumentDied, UsageError
+from paydrill.psp.met import Met, MetEvent, MetRequest
+from paydrill.psp.rules import Rule
 from paydrill.psp.unix_socket import address
 
 Point = Literal["before_commit", "after_commit"]
@@ -192,6 +194,28 @@ class PspControl:
         """
         self._call("behave", self._answer_timeout_s, behaviour=dict(behaviour))
 
+    def add_rule(self, rule: Rule) -> tuple[str, ...]:
+        """One rule more, after those in force; adding it again changes nothing. The ids of all in force.
+
+        Raises UsageError, also for the id of another rule.
+        """
+        return self._rules_after("add_rule", rule=rule.as_json())
+
+    def remove_rule(self, rule: str) -> tuple[str, ...]:
+        """Without the rule of that id; one that is not there changes nothing. The ids of those left."""
+        return self._rules_after("remove_rule", rule=rule)
+
+    def rules(self) -> tuple[str, ...]:
+        """The ids of the rules in force."""
+        return self._rules_after("rules")
+
+    def met(self, rule: str) -> Met:
+        """What became of the requests and events that a rule has met, as the journal has it."""
+        return _met(self._call("met", self._answer_timeout_s, rule=rule)["met"])
+
+    def _rules_after(self, command: str, **fields: object) -> tuple[str, ...]:
+        return tuple(self._call(command, self._answer_timeout_s, **fields)["rules"])
+
     def alive(self) -> bool:
         """Whether it answers now; waits for no socket and raises nothing."""
         try:
@@ -301,6 +325,19 @@ def _checked(command: str, answer: dict[str, Any]) -> dict[str, Any]:
     if not answer["ok"]:
         raise UsageError(f"PSP control {command!r}: {answer['error']}")
     return answer
+
+
+def _met(told: Mapping[str, Any]) -> Met:
+    return Met(
+        told["drawn"],
+        tuple(
+            MetRequest(
+                **{**one, "by_request": tuple(one["by_request"]), "by_itself": tuple(one["by_itself"])}
+            )
+            for one in told["requests"]
+        ),
+        tuple(MetEvent(**one) for one in told["events"]),
+    )
 
 
 def _status(answer: Mapping[str, Any]) -> PspStatus:

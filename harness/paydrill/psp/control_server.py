@@ -87,8 +87,22 @@ class ControlServer:
             case "behave":
                 self._desk.behave(_mapping(command, "behaviour"))
                 return {"behaviour": self._desk.behaviours.as_json()}
+            case "add_rule":
+                self._desk.add_rule(_mapping(command, "rule"))
+                return self._rules()
+            case "remove_rule":
+                self._desk.remove_rule(_text(command, "rule"))
+                return self._rules()
+            case "rules":
+                return self._rules()
+            case "met":
+                return {"met": self._desk.memory.encounters.of(_text(command, "rule"))}
             case _:
                 raise UsageError(f"unknown command {name!r}")
+
+    def _rules(self) -> _Message:
+        """Those in force, by their ids."""
+        return {"rules": [rule.id for rule in self._desk.behaviours.rules]}
 
     def _status(self) -> _Message:
         desk, webhooks = self._desk, self._webhooks
@@ -158,6 +172,13 @@ def _mapping(command: Mapping[str, Any], name: str) -> dict[str, Any]:
     value = command.get(name)
     if not isinstance(value, dict):
         raise UsageError(f"{name}: expected an object, got {value!r}")
+    return value
+
+
+def _text(command: Mapping[str, Any], name: str) -> str:
+    value = command.get(name)
+    if not isinstance(value, str):
+        raise UsageError(f"{name}: expected a text, got {value!r}")
     return value
 
 

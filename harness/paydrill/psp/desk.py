@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -42,7 +42,7 @@ from paydrill.psp.meaning import how_of
 from paydrill.psp.memory import Memory
 from paydrill.psp.profiles import Result
 from paydrill.psp.refusals import Refusal, server_error
-from paydrill.psp.rules import COMMIT_THEN_500, COMMIT_THEN_DROP, SLOW_COMMIT
+from paydrill.psp.rules import COMMIT_THEN_500, COMMIT_THEN_DROP, SLOW_COMMIT, Rule, rule_of
 from paydrill.psp.state import Event, KeyRecord
 from paydrill.psp.terms import Terms
 from paydrill.psp.tokens import harness_number
@@ -123,9 +123,12 @@ class Desk:
         self.flight.enter(ticket.req)
         if ready is None:
             self._take(ticket)
-            return await self._execute(ticket)
-        # Nothing may be told that is not on the disk: reads, replays and refusals wait as well.
-        await self.journal.durable(self._last_effect_n)
+            ready = await self._execute(ticket)
+        else:
+            # Nothing may be told that is not on the disk: reads, replays and refusals wait as well.
+            await self.journal.durable(self._last_effect_n)
+        if ticket.slow is not None:
+            await asyncio.sleep(ticket.slow.seconds)
         return ready
 
     def answered(self, answer: Answer, delivered: bool) -> None:
@@ -146,6 +149,22 @@ class Desk:
         """Other behaviours from now on. Raises UsageError."""
         checked = Behaviours.of(self.behaviours.seed, asked)
         self.write(BehaveLine(time.monotonic_ns(), checked.as_json()))
+
+    def add_rule(self, given: object) -> None:
+        """One rule more, after those in force; adding it again changes nothing. Raises UsageError."""
+        rule, in_force = rule_of(given), self.behaviours.rules
+        if rule not in in_force:
+            self._behave_by((*in_force, rule))
+
+    def remove_rule(self, name: str) -> None:
+        """Without the rule of that id from now on; one that is not there changes nothing."""
+        left = tuple(rule for rule in self.behaviours.rules if rule.id != name)
+        if left != self.behaviours.rules:
+            self._behave_by(left)
+
+    def _behave_by(self, rules: Iterable[Rule]) -> None:
+        """The same shares and settings, and these rules."""
+        self.behave({**self.behaviours.settings, "rules": [rule.as_json() for rule in rules]})
 
     # -- execution -------------------------------------------------------------------------------
 

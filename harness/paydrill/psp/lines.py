@@ -51,7 +51,7 @@ class RequestLine:
     `nth` counts executions of `action` on `token` and is null for what is not a money operation or
     was stopped before a behaviour was drawn for it. `rule` is the rule that `decision` came from,
     `gate` counts what the gate (maintenance, rate limits) saw of this operation of `gate_of`, null
-    without a gate.
+    without a gate; `slow` is the rule by which its answer is held back.
     """
 
     kind: ClassVar[str] = "request"
@@ -72,6 +72,7 @@ class RequestLine:
     rule: str | None = None
     gate: int | None = None
     gate_of: str | None = None
+    slow: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ WORDS: Mapping[str, str] = {
     rules.DECLINE: DECLINED,
     rules.PARTIAL_CAPTURE: PARTIAL,
     rules.ASYNC_PENDING: "async",
+    rules.ASYNC_FAIL: "asyncfail",
     rules.AUTH_EXPIRE: "expires",
     rules.LATE_RISK_DECLINE: "latedecline",
     rules.CHARGEBACK: "disputed",

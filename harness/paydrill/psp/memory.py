@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from paydrill.psp.encounters import Encounters
 from paydrill.psp.ledger import Ledger
 from paydrill.psp.lines import Line
 from paydrill.psp.tally import TALLIED, Tally
@@ -17,9 +18,11 @@ class Memory:
     ledger: Ledger = field(default_factory=Ledger)
     tally: Tally = field(default_factory=Tally)
     tellings: Tellings = field(init=False)
+    encounters: Encounters = field(init=False)
 
     def __post_init__(self) -> None:
         self.tellings = Tellings(self.tally, self.ledger)
+        self.encounters = Encounters(self.tally, self.tellings)
 
     def apply(self, line: Line) -> None:
         self.ledger.apply(line)
@@ -28,3 +31,4 @@ class Memory:
             self.tally.apply(line)
         if kind in TOLD:
             self.tellings.apply(line)
+        self.encounters.apply(line)

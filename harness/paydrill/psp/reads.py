@@ -73,16 +73,32 @@ class _Created:
     most: int = 1 << 62
 
 
-@dataclass(frozen=True)
+@dataclass
 class Index:
-    """How far the search behind `…/search` has come: it does not know what is younger than `lag_s`."""
+    """How far what is behind searches and lists has come.
+
+    Searches do not know what is younger than `lag_s`, and neither they nor lists what is younger than
+    `behind_s`. `hid`: how much that fitted was left out because of the latter.
+    """
 
     now_ns: int
     lag_s: float = 0.0
+    behind_s: float = 0.0
+    hid: int = 0
 
-    def knows(self, born_ns: int) -> bool:
+    def finds(self, born_ns: int) -> bool:
+        """Whether a search sees it."""
+        return self.lists(born_ns) and not self._younger(born_ns, self.lag_s)
+
+    def lists(self, born_ns: int) -> bool:
+        """Whether a list sees it."""
+        hidden = self._younger(born_ns, self.behind_s)
+        self.hid += hidden
+        return not hidden
+
+    def _younger(self, born_ns: int, age_s: float) -> bool:
         # After a reboot the monotonic clock begins anew: what seems to come from the future is old.
-        return not self.now_ns - self.lag_s * 1e9 < born_ns <= self.now_ns
+        return self.now_ns - age_s * 1e9 < born_ns <= self.now_ns
 
 
 def read(ledger: Ledger, route: Route, path: str, query: Form, index: Index) -> Body:
@@ -96,7 +112,7 @@ def read(ledger: Ledger, route: Route, path: str, query: Form, index: Index) -> 
         return Body(orjson.dumps(_search(ledger, route, path, query, index)))
     if route.wanted is not None:
         return Body(orjson.dumps(_one(ledger, route, query)))
-    return Body(orjson.dumps(_page(ledger, route, path, query)))
+    return Body(orjson.dumps(_page(ledger, route, path, query, index)))
 
 
 def expand(wire: Wire, paths: Sequence[str], find: Find) -> Wire:
@@ -141,11 +157,14 @@ def _item(ledger: Ledger, collection: str, wanted: str) -> Item | None:
     return item
 
 
-def _page(ledger: Ledger, route: Route, path: str, query: Form) -> Wire:
+def _page(ledger: Ledger, route: Route, path: str, query: Form, index: Index) -> Wire:
     fields = Fields(query, (*PAGING, *COLLECTIONS[route.collection].filters))
     limit = _limit(fields)
     paths = [_below_data(name) for name in fields.names("expand")]
     found, backwards = _candidates(ledger, route, fields, _created(query))
+    if index.behind_s > 0:
+        shelf = COLLECTIONS[route.collection].shelf(ledger)
+        found = (item for item in found if index.lists(shelf.born_ns(item)))
     items = list(islice(found, limit + 1))
     page, has_more = items[:limit], len(items) > limit
     if backwards:
@@ -221,7 +240,7 @@ def _search(ledger: Ledger, route: Route, path: str, query: Form, index: Index) 
         raise bad_parameter(f"Invalid page: {page}; take next_page of the answer before.", "page")
     shelf = COLLECTIONS[route.collection].shelf(ledger)
     known = (item for item in shelf.newest_first(0, int(page) if page else None) if fits(item))
-    found = list(islice((item for item in known if index.knows(shelf.born_ns(item))), limit + 1))
+    found = list(islice((item for item in known if index.finds(shelf.born_ns(item))), limit + 1))
     paths = [_below_data(name) for name in fields.names("expand")]
     wires = [expand(_wire(ledger, item), paths, ledger.find) for item in found[:limit]]
     more = len(found) > limit

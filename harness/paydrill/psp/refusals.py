@@ -160,6 +160,11 @@ def in_maintenance(retry_after_s: int) -> Refusal:
     return Refusal(503, "api_error", message, stopped_by="maintenance", retry_after_s=retry_after_s)
 
 
+def unavailable() -> Refusal:
+    """500 by the layer in front: nothing was looked at, no key is kept. Its caller cannot know that."""
+    return Refusal(500, "api_error", "An unknown error occurred", stopped_by="unavailable")
+
+
 def duplicate_charge() -> Refusal:
     """402 by a provider that looks for a charge of the same order and amount; no key is kept."""
     message = "A transaction with identical amount and credit card information was submitted very recently."

@@ -23,12 +23,16 @@ COMMIT_THEN_500 = "commit_then_500"
 SLOW_COMMIT = "slow_commit"
 DROP_BEFORE_COMMIT = "drop_before_commit"
 ASYNC_PENDING = "async_pending"
+ASYNC_FAIL = "async_fail"
 PARTIAL_CAPTURE = "partial_capture"
 AUTH_EXPIRE = "auth_expire"
 LATE_RISK_DECLINE = "late_risk_decline"
 CHARGEBACK = "chargeback"
 MAINTENANCE = "maintenance"
 RATE_LIMIT = "rate_limit"
+UNAVAILABLE = "unavailable"
+SLOW_ANSWER = "slow_answer"
+LOOKUP_LAG = "lookup_lag"
 WEBHOOK_DUPLICATE = "webhook_duplicate"
 WEBHOOK_REORDER = "webhook_reorder"
 WEBHOOK_DELAY = "webhook_delay"
@@ -51,6 +55,7 @@ EXECUTIONS: Mapping[str, tuple[str, ...]] = {
     SLOW_COMMIT: OPERATIONS,
     DROP_BEFORE_COMMIT: OPERATIONS,
     ASYNC_PENDING: CHARGES,
+    ASYNC_FAIL: CHARGES,
     PARTIAL_CAPTURE: CHARGES,
     AUTH_EXPIRE: CHARGES,
     LATE_RISK_DECLINE: CHARGES,
@@ -58,8 +63,12 @@ EXECUTIONS: Mapping[str, tuple[str, ...]] = {
 }
 """What may become of an execution, with the operations that it can be asked for. Of several shares
 the first one drawn in this order wins."""
-GATES = (MAINTENANCE, RATE_LIMIT)
+GATES = (MAINTENANCE, RATE_LIMIT, UNAVAILABLE)
 """What turns a request away before anything is done, also one that only reads."""
+ANSWERS = (SLOW_ANSWER,)
+"""What holds back the answer to any request, whatever else becomes of it."""
+LOOKUPS = (LOOKUP_LAG,)
+"""What searches and lists do not see yet; asked for by rules only."""
 WEBHOOKS = (
     WEBHOOK_DROP,
     WEBHOOK_DUPLICATE,
@@ -71,7 +80,8 @@ WEBHOOKS = (
     WEBHOOK_BEFORE_RESPONSE,
 )
 """What may become of an event; one event may meet several of them."""
-NAMES = (APPROVE, *EXECUTIONS, *GATES, *WEBHOOKS)
+SHARES = (APPROVE, *EXECUTIONS, *GATES, *ANSWERS, *WEBHOOKS)
+NAMES = (*SHARES, *LOOKUPS)
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,7 @@ class Number:
 _LONGEST_S = 3600.0
 NUMBERS: Mapping[str, Number] = {
     "slow_commit_s": Number(2.0, _LONGEST_S),
+    "slow_answer_s": Number(1.0, _LONGEST_S),
     "async_s": Number(2.0, _LONGEST_S),
     "auth_life_s": Number(30.0, _LONGEST_S),
     "refund_pending_s": Number(2.0, _LONGEST_S),
@@ -113,6 +124,8 @@ class Rule:
 
     `token` is a harness number or a token as it stands on the wire. With `count` the first `count`
     that fit are hit after `after` of them, in order of arrival; `share` draws among those that are left.
+    `per_s` is for `rate_limit` only: so many that fit pass each second, in order of arrival, in place of
+    a share. `copies` is for `webhook_duplicate` only.
     """
 
     id: str
@@ -123,6 +136,8 @@ class Rule:
     token: int | str | None = None
     operation: str | None = None
     seconds: float | None = None
+    per_s: float | None = None
+    copies: int | None = None
 
     @property
     def counts(self) -> bool:
@@ -152,9 +167,24 @@ class Rule:
         plain = Rule(self.id, self.behaviour)
         return {
             name: value
-            for name in ("id", "behaviour", "share", "count", "after", "token", "operation", "seconds")
+            for name in _RULE_KEYS
             if (value := getattr(self, name)) != getattr(plain, name) or name in ("id", "behaviour")
         }
+
+
+_RULE_KEYS = (
+    *("id", "behaviour", "share", "count", "after", "token", "operation", "seconds"),
+    *("per_s", "copies"),
+)
+
+
+def rule_of(given: object) -> Rule:
+    """One rule by itself, which must have an id. Raises UsageError."""
+    rule = _rule(1, given)
+    if not isinstance(given, Mapping) or not given.get("id"):
+        raise UsageError(f"PSP rule {rule.id!r}: a rule that is added needs an id, by which it is taken away")
+    _check_ids((rule,))
+    return rule
 
 
 def read(asked: Mapping[str, object]) -> tuple[dict[str, float], tuple[Rule, ...]]:
@@ -188,10 +218,9 @@ def with_texts(asked: Mapping[str, object], texts: Iterable[str]) -> dict[str, o
 def _rule(place: int, given: object) -> Rule:
     if not isinstance(given, Mapping):
         raise UsageError(f"PSP rule {place}: expected an object, got {given!r}")
-    known = ("id", "behaviour", "share", "count", "after", "token", "operation", "seconds")
     for name in given:
-        if name not in known:
-            raise UsageError(f"PSP rule {place}: unknown key {name!r}; known are: {', '.join(known)}")
+        if name not in _RULE_KEYS:
+            raise UsageError(f"PSP rule {place}: unknown key {name!r}; known are: {', '.join(_RULE_KEYS)}")
     where = f"PSP rule {given.get('id', place)!r}"
     behaviour = given.get("behaviour")
     if behaviour not in NAMES:
@@ -208,15 +237,34 @@ def _rule(place: int, given: object) -> Rule:
     if given.get("seconds") is not None:
         seconds = _between(f"{where}: seconds", given["seconds"], 0.0, _LONGEST_S)
         rule = replace(rule, seconds=seconds)
+    if given.get("per_s") is not None:
+        _only_for(where, "per_s", rule, RATE_LIMIT)
+        rule = replace(rule, per_s=_between(f"{where}: per_s", given["per_s"], 0.1, 1e6))
+    if given.get("copies") is not None:
+        _only_for(where, "copies", rule, WEBHOOK_DUPLICATE)
+        rule = replace(rule, copies=_whole(f"{where}: copies", given["copies"], 1, 20))
     _check_operation(where, rule)
+    _check_lookup(where, rule)
     return rule
+
+
+def _only_for(where: str, key: str, rule: Rule, behaviour: str) -> None:
+    if rule.behaviour != behaviour:
+        raise UsageError(f"{where}: {key} is for {behaviour} only, not for {rule.behaviour}")
+
+
+def _check_lookup(where: str, rule: Rule) -> None:
+    """What a lookup does not see is so for all who look."""
+    if rule.behaviour in LOOKUPS and (rule.share < 1.0 or rule.counts or rule.token is not None):
+        raise UsageError(f"{where}: {rule.behaviour} is of every search and list: it takes seconds only")
 
 
 def _check_operation(where: str, rule: Rule) -> None:
     if rule.operation is None:
         return
-    if rule.behaviour in WEBHOOKS:
-        raise UsageError(f"{where}: {rule.behaviour} is about events and takes no operation")
+    if rule.behaviour in (*WEBHOOKS, *LOOKUPS):
+        about = "events" if rule.behaviour in WEBHOOKS else "searches and lists"
+        raise UsageError(f"{where}: {rule.behaviour} is about {about} and takes no operation")
     allowed = EXECUTIONS.get(rule.behaviour, OPERATIONS)
     if rule.operation not in allowed:
         raise UsageError(f"{where}: operation: expected one of {', '.join(allowed)}, got {rule.operation!r}")
@@ -247,11 +295,11 @@ def _token(where: str, given: object) -> int | str | None:
 
 
 def _checked(name: str, value: object) -> float:
-    if name in NAMES:
+    if name in SHARES:
         return _between(f"PSP behaviour {name}", value, 0.0, 1.0)
     number = NUMBERS.get(name)
     if number is None:
-        known = ", ".join((*NAMES, *NUMBERS, "rules"))
+        known = ", ".join((*SHARES, *NUMBERS, "rules"))
         raise UsageError(f"unknown PSP behaviour {name!r}; known are: {known}")
     if number.whole:
         _whole(f"PSP behaviour {name}", value, int(number.bottom))
@@ -266,11 +314,12 @@ def _between(what: str, value: object, bottom: float, top: float) -> float:
     return float(value)
 
 
-def _whole(what: str, value: object, bottom: int) -> int:
+def _whole(what: str, value: object, bottom: int, top: int | None = None) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or value < bottom:
-        raise UsageError(f"{what}: expected a whole number from {bottom}, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int) or value < bottom or value > (top or value):
+        to = f" to {top}" if top else ""
+        raise UsageError(f"{what}: expected a whole number from {bottom}{to}, got {value!r}")
     return value
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from paydrill.psp import rules
-from paydrill.psp.behaviours import draw
+from paydrill.psp.behaviours import Decision, draw
 from paydrill.psp.endpoints import listening
 from paydrill.psp.ledger import Ledger
 from paydrill.psp.lines import EffectLine, Line, WebhookLine
@@ -42,6 +42,8 @@ class Telling:
     beside: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     replay_s: float = 0.0
+    rules: tuple[str, ...] = ()
+    """Those that made it so."""
 
 
 PLAIN = Telling()
@@ -134,13 +136,12 @@ class Tellings:
         if not hit:
             return PLAIN
         if rules.WEBHOOK_DROP in hit:
-            return Telling(dropped=True)
+            return Telling(dropped=True, rules=(hit[rules.WEBHOOK_DROP].rule,))
         wait_s = hit[rules.WEBHOOK_DELAY].seconds if rules.WEBHOOK_DELAY in hit else 0.0
         if (reorder := hit.get(rules.WEBHOOK_REORDER)) is not None:
             seed, rule = behaviours.seed, f"{reorder.rule}|wait"
             wait_s += reorder.seconds * draw(seed, rule, subject, event.type, event.nth)
-        duplicated = rules.WEBHOOK_DUPLICATE in hit
-        copies = (DUPLICATE,) * int(behaviours.number("webhook_copies")) if duplicated else ()
+        copies = self._copies(hit.get(rules.WEBHOOK_DUPLICATE))
         replay = hit.get(rules.WEBHOOK_REPLAY_OLD)
         return Telling(
             wait_s=wait_s,
@@ -155,4 +156,10 @@ class Tellings:
             ),
             after=(*copies, REPLAYED) if replay is not None else copies,
             replay_s=replay.seconds if replay is not None else 0.0,
+            rules=tuple(decision.rule for decision in hit.values()),
         )
+
+    def _copies(self, duplicate: Decision | None) -> tuple[str, ...]:
+        if duplicate is None:
+            return ()
+        return (DUPLICATE,) * (duplicate.copies or int(self._tally.behaviours.number("webhook_copies")))
