@@ -4,19 +4,23 @@
 
 PART is the number of one part (each takes three hours at most); without it all parts run. What has
 been run on this commit is in `.venv/by-products/exhaustive.jsonl` and is not run again; the last results of
-all parts are written to docs/status.md, each with the commit that it was had on.
+all parts are written to docs/status.md, each with the commit that it was had on, and which fault ran live
+where to docs/faults-live.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAYDRILL = Path(sys.executable).parent / "paydrill"
@@ -47,11 +51,20 @@ OTHERS = (
     ["psp-response-lost", "--target", "minishop"],
 )
 HOST_REPEATS = 2
+LIVE = REPOSITORY / "docs" / "faults-live.md"
+RANDOM_PLANS = {"local": range(1, 101), "docker": range(1, 11)}
+RANDOM_FOLDER = REPOSITORY / ".venv" / "by-products" / "random-plans"
+MOST_INCONCLUSIVE = 0.10
+CASES_A_STACK = 12
+"""So many cases share one stack: the loss is small when one of them ends it."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """One line of the record. `tries` are all results of a drill that the host alone made inconclusive."""
+    """One line of the record. `tries` are all results of a drill that the host alone made inconclusive.
+
+    day: when it was had (UTC)
+    """
 
     part: int
     name: str
@@ -61,6 +74,16 @@ class Result:
     tries: list[str]
     commit: str
     seconds: float
+    day: str = ""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tests that are cheaper together; each has a result of its own. `tests`: name → as pytest calls it."""
+
+    part: int
+    wanted: str
+    tests: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -73,10 +96,11 @@ class Job:
     run: Callable[[], tuple[str, bool, list[str]]]
 
 
-def jobs() -> Iterator[Job]:
+def jobs() -> Iterator[Job | Batch]:
     yield from main_way()
     yield from stack_and_classes()
     yield from every_fault()
+    yield from random_plans()
 
 
 def main_way() -> Iterator[Job]:
@@ -106,14 +130,57 @@ def stack_and_classes() -> Iterator[Job]:
     yield Job(3, "the PSP killed a hundred times under load", "passed", psp_kills)
 
 
-def every_fault() -> Iterator[Job]:
+def every_fault() -> Iterator[Job | Batch]:
     """Part 4: every fault on a real stack of each backend that it claims, and disks under writes."""
-    for what, these in healing_tests().items():
-        yield Job(4, f"{what}: seen, healed; killed -9; SIGTERM", "passed", lambda t=these: pytest(*t))
+    found = healing_tests()
+    for kind in dict.fromkeys(name.kind for name in found):
+        for backend in dict.fromkeys(name.backend for name in found):
+            these = {str(n): test for n, test in found.items() if (n.kind, n.backend) == (kind, backend)}
+            yield Batch(4, "passed", these)
     composed = "tests/drills/test_composition.py"
     yield Job(4, "ten interleavings, held", "passed", lambda: pytest(composed, "-m", "exhaustive"))
     disks = "tests/faults/test_disks_under_writes.py"
     yield Job(4, "disks under four writers, power cut five times", "passed", lambda: pytest(disks))
+    toxics = "tests/benchmarks/test_toxics.py"
+    yield Job(4, "toxics on open connections", "passed", lambda: pytest(toxics))
+
+
+def random_plans() -> Iterator[Job]:
+    """Part 5: faults drawn by lot, overlapping; after each plan the machine is as it was."""
+    for backend, seeds in RANDOM_PLANS.items():
+        for seed in seeds:
+            name = random_name(backend, seed)
+            yield Job(5, name, "no fail, nothing left", lambda b=backend, s=seed: random_plan(b, s))
+        wanted = f"at most {MOST_INCONCLUSIVE:.0%} inconclusive"
+        yield Job(5, f"random plans on {backend}, all", wanted, lambda b=backend: few_inconclusive(b))
+
+
+def random_name(backend: str, seed: int) -> str:
+    return f"random plan {seed:03} on {backend}"
+
+
+def random_plan(backend: str, seed: int) -> tuple[str, bool, list[str]]:
+    from random_drill import run_audited  # beside the tests of drills
+
+    tries: list[str] = []
+    for _ in range(1 + HOST_REPEATS):
+        ran = run_audited(seed, backend, RANDOM_FOLDER / backend, REPOSITORY / "reports" / "exhaustive")
+        tries.append("; ".join([told(ran.verdict), *(f"LEFT {one}" for one in ran.left)]))
+        if ran.codes != {"host_unfit"} or ran.left:
+            break
+    return tries[-1], ran.verdict["verdict"] in ("pass", "inconclusive") and not ran.left, tries
+
+
+def few_inconclusive(backend: str) -> tuple[str, bool, list[str]]:
+    """Of the plans of this commit; what the host alone made inconclusive is not counted."""
+    known, here = recorded(), commit()
+    names = [random_name(backend, seed) for seed in RANDOM_PLANS[backend]]
+    came = [known[(5, name)].came for name in names if (5, name) in known and known[(5, name)].commit == here]
+    counted = [one for one in came if one != "inconclusive (host_unfit)"]
+    words = [one.partition(" ")[0].rstrip(";") for one in counted]
+    each = ", ".join(f"{words.count(word)} {word}" for word in sorted(set(words)))
+    few = words.count("inconclusive") <= MOST_INCONCLUSIVE * len(words)
+    return f"{each} of {len(names)}", bool(few and len(came) == len(names)), []
 
 
 def unmutated(arguments: list[str]) -> tuple[str, bool, list[str]]:
@@ -151,16 +218,58 @@ def pytest(*arguments: str) -> tuple[str, bool, list[str]]:
     return done.stdout.strip().splitlines()[-1], done.returncode == 0, []
 
 
-def healing_tests() -> dict[str, list[str]]:
-    """The tests of each fault's case on each backend, as pytest numbers them."""
+@dataclass(frozen=True)
+class Healing:
+    """One test of one case. `kind` tells how the fault ends; the same fault has more cases than one."""
+
+    case: str
+    backend: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.case} on {self.backend}: {self.kind}"
+
+    @classmethod
+    def of(cls, name: str) -> Healing | None:
+        """From a result's name; None for what is no such test."""
+        left, _, kind = name.rpartition(": ")
+        case, _, backend = left.rpartition(" on ")
+        return cls(case, backend, kind) if case and kind in KINDS.values() else None
+
+
+KINDS = {
+    "test_a_fault_is_seen_and_healed_and_leaves_nothing": "seen and healed",
+    "test_the_harness_killed_while_it_is_on_leaves_nothing": "killed -9",
+    "test_sigterm_while_it_is_on_heals_and_ends_within_seconds": "SIGTERM",
+}
+
+
+def healing_tests() -> dict[Healing, str]:
+    """The tests of each fault's case on each backend, as pytest calls them."""
     command = [PYTEST, "--collect-only", "-q", "-p", "no:cacheprovider", "tests/faults/test_healing.py"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    found: dict[str, list[str]] = {}
+    found: dict[Healing, str] = {}
     for line in done.stdout.splitlines():
-        if line.endswith("]"):
-            backend, _, case = line.partition("[")[2].rstrip("]").partition("-")
-            found.setdefault(f"{case} on {backend}", []).append(line)
+        test, bracket, words = line.removesuffix("]").partition("[")
+        kind = KINDS.get(test.rpartition("::")[2])
+        if bracket and kind:
+            backend, _, case = words.partition("-")
+            found[Healing(case, backend, kind)] = line
     return found
+
+
+def pytest_each(tests: Sequence[str]) -> dict[str, tuple[str, float]]:
+    """What came of each (`passed`, or the reason) and its seconds; what pytest did not get to is not there."""
+    with tempfile.NamedTemporaryFile(suffix=".xml") as report:
+        command = [PYTEST, "-q", "-p", "no:cacheprovider", f"--junitxml={report.name}", *tests]
+        subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+        text = Path(report.name).read_text()
+    came = {}
+    for case in ElementTree.fromstring(text).iter("testcase") if text else ():
+        bad = next((one for one in case if one.tag in ("failure", "error", "skipped")), None)
+        told = "passed" if bad is None else f"{bad.tag}: {(bad.get('message') or '').splitlines()[0][:150]}"
+        came[str(case.get("name"))] = (told, float(case.get("time") or 0))
+    return came
 
 
 def drill(arguments: list[str]) -> dict:
@@ -221,6 +330,31 @@ def write_status() -> None:
     STATUS.write_text("\n".join(lines), encoding="utf-8")
 
 
+def write_live() -> None:
+    """docs/faults-live.md from the record."""
+    from live_table import live_table  # beside this file
+
+    LIVE.write_text(live_table(recorded().values()), encoding="utf-8")
+
+
+def run_job(job: Job) -> Iterator[Result]:
+    began = time.monotonic()
+    came, good, tries = job.run()
+    yield Result(job.part, job.name, job.wanted, came, good, tries, "", round(time.monotonic() - began, 1))
+
+
+def run_batch(batch: Batch, names: Sequence[str]) -> Iterator[Result]:
+    """Some at a time, so that little is lost when it is ended."""
+    for first in range(0, len(names), CASES_A_STACK):
+        these = names[first : first + CASES_A_STACK]
+        came = pytest_each([batch.tests[name] for name in these])
+        for name in these:
+            told, seconds = came.get(batch.tests[name].rpartition("::")[2], ("error: it was never run", 0.0))
+            yield Result(
+                batch.part, name, batch.wanted, told, told == batch.wanted, [], "", round(seconds, 1)
+            )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -229,25 +363,32 @@ def main() -> int:
     parser.add_argument("--fresh", action="store_true", help="run again what has been run on this commit")
     asked = parser.parse_args()
     here, bad = commit(), 0
+
+    def known_of(part: int, name: str) -> Result | None:
+        known = recorded().get((part, name))
+        return known if known and known.commit == here and not asked.fresh else None
+
     for job in jobs():
         if asked.part not in (None, job.part):
             continue
-        known = recorded().get((job.part, job.name))
-        if known and known.commit == here and not asked.fresh:
-            bad += not known.good
+        names = list(job.tests) if isinstance(job, Batch) else [job.name]
+        already = [known for name in names if (known := known_of(job.part, name))]
+        bad += sum(not known.good for known in already)
+        left = [name for name in names if name not in {known.name for known in already}]
+        if not left:
             continue
-        began = time.monotonic()
-        came, good, tries = job.run()
-        result = Result(
-            job.part, job.name, job.wanted, came, good, tries, here, round(time.monotonic() - began, 1)
-        )
-        record(result)
-        bad += not good
-        print(f"{'ok ' if good else 'BAD'} {job.name}: {came} ({result.seconds:.0f} s)", flush=True)
-        write_status()
+        for result in run_batch(job, left) if isinstance(job, Batch) else run_job(job):
+            day = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
+            record(replace(result, commit=here, day=day))
+            bad += not result.good
+            took = f"({result.seconds:.0f} s)"
+            print(f"{'ok ' if result.good else 'BAD'} {result.name}: {result.came} {took}", flush=True)
+            write_status()
+            write_live()
     print(f"{bad} not as wanted")
     return 1 if bad else 0
 
 
 if __name__ == "__main__":
+    sys.path[:0] = [str(REPOSITORY / "tests" / "drills")]
     sys.exit(main())

@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import host_state
 import live
 import process_tree
 import pytest
@@ -58,6 +59,14 @@ def backend(request):
             pytest.fail(f"PAYDRILL_REQUIRE_DOCKER=1, but: {lacks}")
         pytest.skip("; ".join(lacks))
     return name
+
+
+@pytest.fixture(autouse=True)
+def host_as_before():
+    """Whatever a test puts in force, the host's mounts, devices, routes, users and settings stay as they are."""
+    before = host_state.HostState.now()
+    yield
+    assert host_state.changed_since(before) == []
 
 
 @pytest.fixture(scope="module")
