@@ -113,6 +113,17 @@ def backend_of(name: str) -> Backend:
     return LocalBackend()
 
 
+def cleaned(backend: str) -> list[str]:
+    """What `clean` removes of runs whose harness is dead."""
+    if backend == "docker":
+        from paydrill.backends.docker.sweep import sweep
+
+        return sweep()
+    from paydrill.backends.local.journal import sweep_dead_runs
+
+    return sweep_dead_runs()
+
+
 @dataclass(frozen=True)
 class Result:
     """What became of one case; `left` names what was not as before after healing."""

@@ -19,7 +19,6 @@ import pytest
 
 from paydrill import faults
 from paydrill.backends import processes
-from paydrill.backends.local.journal import sweep_dead_runs
 
 HERE = Path(__file__).parent
 BACKENDS = ("local", "docker")
@@ -160,7 +159,11 @@ def test_sigterm_while_it_is_on_heals_and_ends_within_seconds(harness, tmp_path,
     nothing_left(tmp_path, seen, 1.0)
 
 
-FROZEN = pytest.mark.parametrize(("backend", "case"), [("local", "disk_hang")], indirect=["backend"])
+FROZEN = pytest.mark.parametrize(
+    ("backend", "case"),
+    [("local", "disk_hang"), pytest.param("docker", "disk_hang", marks=pytest.mark.docker)],
+    indirect=["backend"],
+)
 
 
 @FROZEN
@@ -180,7 +183,7 @@ def test_a_frozen_disk_whose_harness_and_watchdog_are_dead_is_cleaned(harness, t
     os.kill(watchdog.pid, signal.SIGKILL)
     harness.wait()
     run = next(tmp_path.glob("run-*"))
-    assert any(run.name in line for line in sweep_dead_runs())
+    assert any(run.name in line for line in live.cleaned(backend))
     nothing_left(tmp_path, seen, 1.0)
 
 

@@ -15,16 +15,22 @@ import subprocess
 import time
 from pathlib import Path
 
-from paydrill.backends import Disk, disks, namespaces
+from paydrill.backends import DISKS, Disk, DiskName, disks, namespaces
 from paydrill.errors import EnvironmentNotReady, FaultNotApplied
 
 SIZE_BYTES = 512 << 20
 DETACH_WITHIN_S = 3.0
 TOOL_WITHIN_S = 20.0
 UNMOUNT_WITHIN_S = 3.0
+NEW_WITHIN_S = 5.0
 MENDED = (0, 1)  # e2fsck: nothing was wrong, or it was and has been corrected
 _LOOP_CLR_FD = 0x4C01
 _ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+
+
+def place(name: DiskName) -> str:
+    """What the folder is called on which a node's disk is mounted."""
+    return f"disk-{name}"
 
 
 def make(image: Path) -> str:
@@ -61,14 +67,48 @@ def unmount(where: Path) -> None:
 
 
 def mount_anew(device: str, disk: Disk, *, mend: bool) -> None:
-    """See Stack.mount_anew. Raises FaultNotApplied."""
-    try:
-        unmount(disk.mount)
-        if mend:
-            _mend(device)
-        namespaces.mount(device, str(disk.mount), "ext4")
-    except OSError as problem:
-        raise FaultNotApplied(f"the {disk.name} disk of {disk.node.name}: {problem}") from problem
+    """See Stack.mount_anew. Raises FaultNotApplied.
+
+    Where somebody still has the old mount (whoever has just died, or made a view of all mounts for
+    itself), nothing is new: it is tried again until they are gone.
+    """
+    give_up = time.monotonic() + NEW_WITHIN_S
+    while True:
+        try:
+            unmount(disk.mount)
+            problem = _mounted_and_well(device, disk.mount, mend=mend)
+        except OSError as refused:
+            raise FaultNotApplied(f"the {disk.name} disk of {disk.node.name}: {refused}") from refused
+        if not problem:
+            return
+        if time.monotonic() > give_up:
+            raise FaultNotApplied(f"the {disk.name} disk of {disk.node.name} was mounted anew: {problem}")
+        time.sleep(0.02)
+
+
+def _mounted_and_well(device: str, where: Path, *, mend: bool) -> str:
+    """It is mounted in any case; why it is of no use, empty when it is."""
+    problem = _mend(device) if mend else ""
+    namespaces.mount(device, str(where), "ext4")
+    if not problem and (disks.is_dead(where) or disks.is_read_only(where)):
+        problem = "it still refuses what is written, as before: another process has its old mount"
+    return problem
+
+
+def let_go_of_other_drills() -> None:
+    """Unmount their disks in the caller's own mount namespace: held here, they could not be mounted anew there."""
+    places = [place(name) for name in DISKS]
+    for source, where in reversed(namespaces.mounted()):
+        if source.startswith("/dev/loop") and Path(where).name in places:
+            with contextlib.suppress(OSError):
+                namespaces.unmount(where)
+
+
+def unmount_below(folder: Path) -> None:
+    """Whatever is mounted in there. Raises OSError when it is still busy after 3 s."""
+    for _, where in reversed(namespaces.mounted()):
+        if where.startswith(f"{folder}/"):
+            unmount(Path(where))
 
 
 def of_files_below(folder: Path) -> list[str]:
@@ -129,11 +169,13 @@ def _detach(device: str) -> None:
             os.close(fd)
 
 
-def _mend(device: str) -> None:
+def _mend(device: str) -> str:
+    """Why it could not be checked and corrected; empty when it is well."""
     argv = ["e2fsck", "-f", "-y", device]
     done = subprocess.run(argv, env=_ENV, capture_output=True, text=True, timeout=TOOL_WITHIN_S)
     if done.returncode not in MENDED:
-        raise OSError(f"e2fsck ended with {done.returncode}: {(done.stdout + done.stderr).strip()[-600:]}")
+        return f"e2fsck ended with {done.returncode}: {(done.stdout + done.stderr).strip()[-600:]}"
+    return ""
 
 
 def _run(argv: list[str]) -> str:

@@ -81,6 +81,15 @@ def unmount(target: str) -> None:
     _check(_libc.umount2(target.encode(), 0), f"umount {target}")
 
 
+def mounted() -> list[tuple[str, str]]:
+    """(source, place) of every mount that this process sees, the outer ones first."""
+    found = []
+    for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
+        source, place, *_ = line.split(" ")
+        found.append((source, place.encode().decode("unicode_escape").encode("latin-1").decode()))
+    return found
+
+
 def flush(mounted: str) -> None:
     """Have everything of that file system on its disk."""
     fd = os.open(mounted, os.O_RDONLY | os.O_DIRECTORY)

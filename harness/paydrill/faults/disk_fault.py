@@ -24,7 +24,7 @@ class DiskFault:
 
     family: ClassVar[Family] = "disk"
     hits: ClassVar[Hits] = "disk"
-    backends: ClassVar[tuple[str, ...]] = ("local",)
+    backends: ClassVar[tuple[str, ...]] = ("local", "docker")
     needs: ClassVar[tuple[str, ...]] = ("root", "loop devices")
     witnessed_by: ClassVar[WitnessKind] = "kernel"
     looks: ClassVar[Looks] = "at once"

@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager
 from functools import partial
 
 from paydrill.backends import Conductor, StackSetup, World, world
-from paydrill.backends.docker import base_image, engine, images, up
-from paydrill.backends.docker.sweep import sweep
+from paydrill.backends.docker import base_image, disks, engine, images, up
+from paydrill.backends.docker.sweep import sweep, thaw_disks
+from paydrill.errors import EnvironmentNotReady
 from paydrill.watchdog import StopRequested, WorldPlan
 
 Say = Callable[[str], None]
@@ -30,6 +31,8 @@ class DockerBackend:
 
     def launch(self, setup: StackSetup, conductor: Conductor) -> AbstractContextManager[World]:
         """Images are built first where they are absent. Raises EnvironmentNotReady."""
+        if setup.disks_of and (lacks := disks.missing()):
+            raise EnvironmentNotReady(lacks)
         found = images.obtain(setup.target, self._say)
         # The child must not go on talking on the parent's connections.
         engine.forget()
@@ -39,6 +42,7 @@ class DockerBackend:
                 namespaces="none",
                 work=partial(_work, setup, found, conductor),
                 sweep=partial(_sweep, setup.run_id),
+                release=partial(thaw_disks, setup.run_id),
             )
         )
 

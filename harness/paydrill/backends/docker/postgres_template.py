@@ -60,7 +60,7 @@ def provide(plan: NodePlan, image: str, database: str, files: RunFiles) -> None:
             _make(plan, image, database, files, template)
         (template / "used").touch()
         _keep_few(home)
-        _copy(template / CLUSTER, cluster)
+        copy_tree(template / CLUSTER, cluster)
     for name in _SERVER_FILES:
         (cluster / name).write_text(plan.files[name], encoding="utf-8")
         files.user.give(cluster / name)
@@ -79,7 +79,7 @@ def _key(plan: NodePlan, image: str, database: str, files: RunFiles) -> str:
     return digest.hexdigest()[:16]
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_tree(source: Path, target: Path) -> None:
     """With owners and holes."""
     subprocess.run(
         ["cp", "-a", "--reflink=auto", str(source), str(target)], check=True, capture_output=True, timeout=60
@@ -110,7 +110,7 @@ def _make(plan: NodePlan, image: str, database: str, files: RunFiles, template: 
     incoming = template.with_name(f"{template.name}-incoming")
     shutil.rmtree(incoming, ignore_errors=True)
     incoming.mkdir()
-    _copy(scratch / CLUSTER, incoming / CLUSTER)
+    copy_tree(scratch / CLUSTER, incoming / CLUSTER)
     incoming.rename(template)
     blueprint.log.unlink(missing_ok=True)
 

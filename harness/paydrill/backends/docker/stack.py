@@ -12,6 +12,7 @@ from docker.errors import NotFound
 from docker.models.containers import Container
 
 from paydrill.backends import (
+    DISKS,
     Address,
     CommandResult,
     Connection,
@@ -20,18 +21,20 @@ from paydrill.backends import (
     ProcessIdentity,
     StackSetup,
     WriteUnit,
+    io_limit,
+    loops,
     psp_command,
     socket_table,
 )
 from paydrill.backends.connections import connections
-from paydrill.backends.docker import engine, labels, node_commands, versions
-from paydrill.backends.docker.addressing import Addresses
+from paydrill.backends.docker import disks, engine, labels, node_commands, versions
+from paydrill.backends.docker.addressing import DATA, Addresses
 from paydrill.backends.docker.blueprints import TOXIPROXY
 from paydrill.backends.docker.images import Images, image_id
 from paydrill.backends.docker.node_process import NodeState, main_process, pid_inside
 from paydrill.backends.docker.run_files import RunFiles
 from paydrill.backends.probe import Probe, wait_until_healthy
-from paydrill.errors import FaultNotApplied, NotReady
+from paydrill.errors import EnvironmentNotReady, FaultNotApplied, NotReady
 from paydrill.psp.control import PspControl
 from paydrill.target import Health
 from paydrill.topology import CLIENT, PSP, PSPS, Edge, Node, Topology
@@ -60,6 +63,7 @@ class DockerStack:
         images: Images,
         files: RunFiles,
         psps: Mapping[str, PspControl],
+        devices: Mapping[Path, str],
     ) -> None:
         self.setup = setup
         self.psps = psps
@@ -67,6 +71,7 @@ class DockerStack:
         self.addresses = addresses
         self._images = images
         self._files = files
+        self._devices = devices
 
     @property
     def capabilities(self) -> Mapping[str, object]:
@@ -143,13 +148,42 @@ class DockerStack:
         return state is not None and bool(state["Paused"])
 
     def disk(self, node: Node, name: DiskName) -> Disk:
-        raise FaultNotApplied(f"{node.name} has no {name} disk of its own: with Docker nodes have none")
+        mount = self._files.data(node.name) / loops.place(name)
+        if mount not in self._devices:
+            raise FaultNotApplied(f"{node.name} has no {name} disk of its own in this drill")
+        return Disk(node, name, mount, inside=Path(DATA, loops.place(name)))
 
     def mount_anew(self, disk: Disk, *, mend: bool = False) -> None:
-        raise FaultNotApplied("with Docker nodes have no disks of their own")
+        """Its container ends: it holds the old mount, and takes the new one in when it is started."""
+        state = self._state(disk.node.name)
+        if state is not None and state["Running"]:
+            self._container(disk.node.name).kill()
+            self._await(
+                lambda: not self._running(disk.node.name), f"{disk.node.name}'s container does not end"
+            )
+        loops.mount_anew(self._devices[disk.mount], disk, mend=mend)
 
     def limit_writes(self, disk: Disk, per_s: int, unit: WriteUnit) -> None:
-        raise FaultNotApplied("with Docker nodes have no disks of their own")
+        """On its container's control group, which goes with the container."""
+        state = self._state(disk.node.name)
+        if state is None or not state["Running"]:
+            if per_s:
+                raise FaultNotApplied(f"{disk.node.name} does not run, so that its writes cannot be limited")
+            return
+        group = io_limit.group_of(int(str(state["Pid"])))
+        io_limit.set_limit(io_limit.tree(), group, self._devices[disk.mount], per_s, unit)
+
+    def require_disks(self) -> None:
+        """Raises EnvironmentNotReady when a container has another disk than the one made for it."""
+        for name in self.setup.disks_of:
+            state = self._state(name)
+            for disk in (self.disk(self.topology.node(name), one) for one in DISKS):
+                if state is None or not disks.seen_in_container(int(str(state["Pid"])), disk):
+                    raise EnvironmentNotReady(
+                        f"the engine does not see what is mounted at {disk.mount}: it has mounts of its own, "
+                        "and disk faults need them shared; without root or beside a remote engine use "
+                        "--backend local"
+                    )
 
     def wait_healthy(
         self, nodes: Sequence[Node], timeout_s: float, pause: Callable[[], None] = _short_pause
@@ -214,6 +248,10 @@ class DockerStack:
             return None
         state: dict[str, object] = inspected["State"]
         return state
+
+    def _running(self, name: str) -> bool:
+        state = self._state(name)
+        return state is not None and bool(state["Running"])
 
     def _must_run(self, node: Node) -> None:
         """The engine would wait for ever for a command in a paused container."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, NotFound
 
-from paydrill.backends.docker import engine, labels, owner, parallel
+from paydrill.backends.docker import disks, engine, labels, owner, parallel
 from paydrill.backends.docker.run_files import PREFIX, remove_folder
 from paydrill.errors import EnvironmentNotReady
 
@@ -40,6 +40,7 @@ def _sweep_run(client: docker.DockerClient, run_id: str) -> list[str]:
     """Until nothing has been found for a while; at once where nothing was left at all."""
     removed: list[str] = []
     folders = _folders(run_id)
+    thaw_disks(run_id)
     give_up = time.monotonic() + GIVE_UP_S
     quiet_since = time.monotonic()
     while True:
@@ -56,8 +57,22 @@ def _sweep_run(client: docker.DockerClient, run_id: str) -> list[str]:
             )
         time.sleep(0.05)
     for folder in folders:
+        _release_disks(folder)
         remove_folder(folder)
     return removed + [str(folder) for folder in folders]
+
+
+def thaw_disks(run_id: str) -> None:
+    """Whoever waits for a frozen one could not be ended."""
+    for folder in _folders(run_id):
+        disks.thaw(folder)
+
+
+def _release_disks(folder: Path) -> None:
+    try:
+        disks.release(folder)
+    except OSError as problem:
+        raise EnvironmentNotReady(f"disks of {folder} cannot be removed: {problem}") from problem
 
 
 def _remove_objects(client: docker.DockerClient, run_id: str) -> list[str]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 
 from docker.errors import APIError, NotFound
 
 from paydrill.backends import NodePlan, StackSetup
 from paydrill.backends.docker import (
     container,
+    disks,
     engine,
     labels,
     network,
@@ -49,14 +51,18 @@ def running(
     with ExitStack() as undo:
         files = RunFiles.make(setup.run_id, setup.run_dir / "logs")
         undo.callback(files.remove)
+        undo.callback(disks.release, files.folder)
+        devices = disks.attach(setup, files)
         marks = labels.of_run(setup.run_id, owner.of_process(), str(files.folder))
         undo.callback(_remove_network, setup.run_id)
         block = network.create(engine.client(), setup.run_id, marks)
         addresses = Addresses(block, setup.topology, setup.target)
         source = files.readable(setup.source, "target")
         pause = partial(_pause, stop)
-        stack = _started(setup, Drafter(setup, addresses, images, files, marks, source), undo, pause)
+        drafter = Drafter(setup, addresses, images, files, marks, source)
+        stack = _started(setup, drafter, devices, undo, pause)
         stack.wait_healthy(setup.topology.nodes, HEALTHY_WITHIN_S, pause)
+        stack.require_disks()
         yield stack
 
 
@@ -67,7 +73,13 @@ def _pause(stop: Callable[[], bool]) -> None:
     time.sleep(ASK_AGAIN_S)
 
 
-def _started(setup: StackSetup, drafter: Drafter, undo: ExitStack, pause: Callable[[], None]) -> DockerStack:
+def _started(
+    setup: StackSetup,
+    drafter: Drafter,
+    devices: Mapping[Path, str],
+    undo: ExitStack,
+    pause: Callable[[], None],
+) -> DockerStack:
     """Stores and their proxies first: services look for them when they begin."""
     tls = issue(setup, drafter.addresses)
     if tls is not None:
@@ -78,6 +90,9 @@ def _started(setup: StackSetup, drafter: Drafter, undo: ExitStack, pause: Callab
     for plan in stores:
         database = setup.target.services[plan.node.service].database
         postgres_template.provide(plan, drafter.images.target, database, drafter.files)
+        if plan.node.name in setup.disks_of:
+            folder = drafter.files.data(plan.node.name)
+            disks.place_cluster(folder, folder / postgres_template.CLUSTER)
     setup.topology.node(PSP)  # without one nothing could be judged
     psps = [psp_container.draft(setup, node, plans, drafter, tls) for node in setup.topology.psps]
     for psp in psps:
@@ -86,7 +101,7 @@ def _started(setup: StackSetup, drafter: Drafter, undo: ExitStack, pause: Callab
     undo.callback(_remove_containers, setup.run_id)
     _start([*(drafter.node(plan) for plan in stores), drafter.toxiproxy(), *(psp.blueprint for psp in psps)])
     controls = {psp.node.name: psp.control() for psp in psps}
-    stack = DockerStack(setup, drafter.addresses, drafter.images, drafter.files, controls)
+    stack = DockerStack(setup, drafter.addresses, drafter.images, drafter.files, controls, devices)
     undo.callback(stack.close)
     stack.wait_healthy([TOXIPROXY_NODE, *_nodes(stores)], HEALTHY_WITHIN_S, pause)
     pause()

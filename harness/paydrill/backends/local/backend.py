@@ -77,7 +77,7 @@ def _disks(setup: StackSetup, able: Capabilities, work: Path) -> dict[Path, str]
             f"disk faults need root and its own mount namespace: {able.lacking or 'not asked for'}"
         )
     return {
-        Path(node, f"disk-{name}"): loops.make(work / "disks" / f"{node}-{name}.img")
+        Path(node, loops.place(name)): loops.make(work / "disks" / f"{node}-{name}.img")
         for node in setup.disks_of
         for name in DISKS
     }

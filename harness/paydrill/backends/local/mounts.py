@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from paydrill.backends import namespaces
+from paydrill.backends import loops, namespaces
 from paydrill.backends.local.layout import INSIDE
 
 # Never covered, whatever the user's home or the folder of runs is.
@@ -59,6 +59,7 @@ class Place:
 def enter(keeps: Iterable[Keep], places: Iterable[Place], run_dir: Path, accounts: str) -> None:
     """Make the view; the caller is in fresh PID, mount and IPC namespaces. accounts: /etc/passwd's text."""
     namespaces.make_mounts_private()
+    loops.let_go_of_other_drills()
     always = _always_covered(run_dir)
     # What holds a covered folder (a search path of `/tmp`, say) would uncover it.
     kept = _outermost(k for k in keeps if not any(cover.is_relative_to(k.path) for cover in always))

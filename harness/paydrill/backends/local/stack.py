@@ -109,7 +109,7 @@ class LocalStack:
         return self.nodes[node.name].is_paused()
 
     def disk(self, node: Node, name: DiskName) -> Disk:
-        mount = Path(self.layout.data_dir(node), f"disk-{name}")
+        mount = Path(self.layout.data_dir(node), loops.place(name))
         if mount not in self.devices:
             raise FaultNotApplied(f"{node.name} has no {name} disk of its own in this drill")
         return Disk(node, name, mount, inside=mount)

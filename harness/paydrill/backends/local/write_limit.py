@@ -1,70 +1,59 @@
-"""How much a node may write to one disk each second: the kernel's blkio throttle (cgroup v1).
+"""How much a node may write to one disk each second.
 
-The node's processes are moved into a cgroup of their own; those that they start are born in it.
+The node's processes are moved into a control group of their own; those that they start are born in it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paydrill.backends import io_limit
+from paydrill.backends.cgroups import MEMBERS
 from paydrill.errors import FaultNotApplied
 
 if TYPE_CHECKING:
     from paydrill.backends import WriteUnit
     from paydrill.backends.local.node_process import NodeProcess
 
-ROOT = Path("/sys/fs/cgroup/blkio")
-FILES = {
-    "operations": "blkio.throttle.write_iops_device",
-    "bytes": "blkio.throttle.write_bps_device",
-}
 FORGET_WITHIN_S = 2.0
-
-
-def missing() -> str:
-    """Why it cannot be had here; empty when it can."""
-    if not (ROOT / FILES["operations"]).exists():
-        return f"the blkio throttle of cgroup v1 is not at {ROOT} (cgroup v2 is not supported)"
-    if not os.access(ROOT, os.W_OK):
-        return f"{ROOT} cannot be written"
-    return ""
 
 
 def set_limit(run_id: str, node: NodeProcess, device: str, per_s: int, unit: WriteUnit) -> None:
     """0 takes the limit away. Raises FaultNotApplied when it reads back differently."""
-    if lacks := missing():
-        raise FaultNotApplied(f"writes cannot be limited: {lacks}")
-    group, number = _group(run_id, node.node.name), _number(device)
+    tree = io_limit.tree()
+    group = _group(tree.home, run_id, node.node.name)
     try:
         group.mkdir(exist_ok=True)
-        (group / "cgroup.procs").chmod(0o666)  # see `joining`; everybody may move only their own processes
-        if per_s:
-            for pid in node.pids():
-                with contextlib.suppress(ProcessLookupError):
-                    (group / "cgroup.procs").write_text(str(pid), encoding="ascii")
-        (group / FILES[unit]).write_text(f"{number} {per_s}", encoding="ascii")
-        lines = (group / FILES[unit]).read_text(encoding="ascii").splitlines()
+        (group / MEMBERS).chmod(0o666)  # see `joining`; everybody may move only their own processes
+        for pid in node.pids() if per_s else []:
+            with contextlib.suppress(ProcessLookupError):
+                (group / MEMBERS).write_text(str(pid), encoding="ascii")
     except OSError as problem:
         raise FaultNotApplied(f"writes of {node.node.name} cannot be limited: {problem}") from problem
-    now = next((line.split()[1] for line in lines if line.startswith(f"{number} ")), "0")
-    if now != str(per_s):
-        raise FaultNotApplied(f"a limit of {per_s} {unit}/s was asked for, the kernel has {now}")
+    io_limit.set_limit(tree, group, device, per_s, unit)
 
 
 def joining(run_id: str, name: str) -> list[str]:
     """What makes a command one of the limited node's processes; empty where it never was limited."""
-    procs = _group(run_id, name) / "cgroup.procs"
-    return ["/bin/sh", "-c", f'echo $$ >{procs} && exec "$@"', "sh"] if procs.exists() else []
+    if io_limit.missing():
+        return []
+    members = _group(io_limit.tree().home, run_id, name) / MEMBERS
+    return ["/bin/sh", "-c", f'echo $$ >{members} && exec "$@"', "sh"] if members.exists() else []
 
 
 def forget(run_id: str) -> None:
-    """Remove the cgroups of a run whose processes are gone; one that is still busy after 2 s stays."""
+    """Remove the groups of a run whose processes are gone; one that is still busy after 2 s stays.
+
+    They are looked for in the whole tree: the run may have been started in another group than `clean`.
+    """
+    if io_limit.missing():
+        return
+    root = io_limit.tree().root
     give_up = time.monotonic() + FORGET_WITHIN_S
-    while groups := list(ROOT.glob(f"paydrill-{run_id}-*")):
+    while groups := list(root.rglob(f"paydrill-{run_id}-*")):
         for group in groups:
             with contextlib.suppress(OSError):
                 group.rmdir()
@@ -73,10 +62,5 @@ def forget(run_id: str) -> None:
         time.sleep(0.02)
 
 
-def _group(run_id: str, name: str) -> Path:
-    return ROOT / f"paydrill-{run_id}-{name}"
-
-
-def _number(device: str) -> str:
-    found = os.stat(device).st_rdev
-    return f"{os.major(found)}:{os.minor(found)}"
+def _group(home: Path, run_id: str, name: str) -> Path:
+    return home / f"paydrill-{run_id}-{name}"
