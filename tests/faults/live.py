@@ -21,10 +21,11 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 
-from stack_of_minitarget import minitarget
+from stack_of_minitarget import TOPOLOGY, minitarget
 
 from paydrill import faults
-from paydrill.backends import Backend, Stack, StackSetup
+from paydrill.backends import Backend, Stack, StackSetup, fake_time
+from paydrill.backends.local import limits
 from paydrill.backends.probe import startup_packet
 from paydrill.faults import Fault, InForce, Scene, Unfolds, Witness
 from paydrill.topology import INSTRUMENTS, Edge, Topology
@@ -123,6 +124,13 @@ def prepared(wanted: list[str], how: str, topology: Topology) -> tuple[str, ...]
         fault_of(case) for case in wanted if getattr(faults.known()[case.split()[0]], "prepared", "") == how
     ]
     return tuple(sorted({place for fault in hit for place in fault.places(topology)}))
+
+
+def lacking(backend: str, case: str) -> str:
+    """What this machine lacks for one case where the backend itself can run; empty when nothing."""
+    if backend == "docker" or not getattr(faults.known()[case.split()[0]], "prepared", ""):
+        return ""
+    return fake_time.missing() if prepared([case], "clock", TOPOLOGY) else limits.missing("memory")
 
 
 def backend_of(name: str) -> Backend:
