@@ -21,13 +21,14 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 
-from stack_of_minitarget import minitarget
+from stack_of_minitarget import TOPOLOGY, minitarget
 
 from paydrill import faults
-from paydrill.backends import Backend, Stack, StackSetup
+from paydrill.backends import Backend, Stack, StackSetup, fake_time
+from paydrill.backends.local import limits
 from paydrill.backends.probe import startup_packet
 from paydrill.faults import Fault, InForce, Scene, Unfolds, Witness
-from paydrill.topology import INSTRUMENTS, Edge
+from paydrill.topology import INSTRUMENTS, Edge, Topology
 
 RESULTS = "faults.json"
 IN_FORCE, HEALED = "in-force", "healed"
@@ -67,6 +68,15 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "disk_full of the WAL": {"disk": "wal"},
     "disk_hang of the data": {"disk": "data"},
     "disk_readonly of the WAL": {"disk": "wal"},
+    "clock_step forward": {"step_s": 3600},
+    "clock_step of the database": {"node": "db-1", "step_s": 86400},
+    "clock_step back, of the database": {"node": "db-1", "step_s": -600},
+    "timezone of the database": {"node": "db-1"},
+    "cpu_quota of the database": {"node": "db-1", "cpu_share": 0.2},
+    "memory_limit of the database": {"node": "db-1", "headroom_mb": 24},
+    "memory_limit by number": {"node": "store-1", "limit_mb": 200, "headroom_mb": 0},
+    "fd_exhaust of the database": {"node": "db-1"},
+    "fd_exhaust of the load balancer": {"node": "lb-1"},
     "disk_slow by bytes": {"disk": "data", "write_per_s": 0, "write_bytes_per_s": 65536},
 }
 
@@ -98,9 +108,30 @@ def one_of_today(names: list[str], day: int | None = None) -> str:
 
 
 def setup_for(wanted: list[str], folder: Path) -> StackSetup:
-    """The mini target; with disks of its own where a case breaks one."""
+    """The mini target; with disks, clocks and counted memory of its own where a case asks for them."""
+    setup = minitarget(folder)
     disks = any(faults.known()[case.split()[0]].hits == "disk" for case in wanted)
-    return replace(minitarget(folder), disks_of=("db-1",) if disks else ())
+    return replace(
+        setup,
+        disks_of=("db-1",) if disks else (),
+        clocks_of=prepared(wanted, "clock", setup.topology),
+        memory_of=prepared(wanted, "memory", setup.topology),
+    )
+
+
+def prepared(wanted: list[str], how: str, topology: Topology) -> tuple[str, ...]:
+    """The nodes that have to be started with it."""
+    hit = [
+        fault_of(case) for case in wanted if getattr(faults.known()[case.split()[0]], "prepared", "") == how
+    ]
+    return tuple(sorted({place for fault in hit for place in fault.places(topology)}))
+
+
+def lacking(backend: str, case: str) -> str:
+    """What this machine lacks for one case where the backend itself can run; empty when nothing."""
+    if backend == "docker" or not getattr(faults.known()[case.split()[0]], "prepared", ""):
+        return ""
+    return fake_time.missing() if prepared([case], "clock", TOPOLOGY) else limits.missing("memory")
 
 
 def backend_of(name: str) -> Backend:

@@ -19,6 +19,7 @@ THIS_RELEASE = {
     *("down", "partition", "flap"),
     *("corrupt_page", "disk_full", "disk_hang", "disk_readonly", "disk_slow", "power_cut"),
     *("kill", "terminate", "pause", "restart", "rolling_restart", "kill_session", "crash_loop"),
+    *("clock_step", "timezone", "cpu_quota", "memory_limit", "fd_exhaust", "connection_exhaust"),
     "spike",
 }
 

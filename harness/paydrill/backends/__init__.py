@@ -18,6 +18,9 @@ from paydrill.target import Target, Timing
 from paydrill.topology import Edge, Node, Topology
 
 if TYPE_CHECKING:
+    from paydrill.backends.clocks import Clocks
+    from paydrill.backends.limits import Limits
+    from paydrill.backends.probe import Probe
     from paydrill.psp.control import PspControl
     from paydrill.toxiproxy.client import Toxiproxy
 
@@ -41,6 +44,8 @@ class StackSetup:
     """What to run. `source` is the target's folder, or the mutant's changed copy of it.
 
     disks_of: names of the PostgreSQL nodes whose data and WAL get disks of their own, for disk faults.
+    clocks_of, memory_of: names of the nodes that start with a wall clock of their own that can be stepped,
+    and of those whose memory is counted from their start, so that it can be limited.
     """
 
     run_id: str
@@ -53,6 +58,8 @@ class StackSetup:
     psp_behaviour: Mapping[str, float]
     secrets: Secrets
     disks_of: tuple[str, ...] = ()
+    clocks_of: tuple[str, ...] = ()
+    memory_of: tuple[str, ...] = ()
 
     def speaks_tls(self, node: Node) -> bool:
         """The load balancer, in a topology with `settings: {tls: true}`."""
@@ -178,6 +185,20 @@ class Stack(Protocol):
 
     def limit_writes(self, disk: Disk, per_s: int, unit: WriteUnit) -> None:
         """Let the disk's node write so much to it each second, 0 for no limit; processes to come as well."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """What nodes may use of their machine."""
+        ...
+
+    @property
+    def clocks(self) -> Clocks:
+        """What time it is for nodes."""
+        ...
+
+    def probe(self, node: Node) -> Probe:
+        """How a node is asked directly, past every proxy."""
         ...
 
     def wait_healthy(self, nodes: Sequence[Node], timeout_s: float) -> None:

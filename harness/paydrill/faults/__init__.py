@@ -30,6 +30,7 @@ Expects = Literal["none", "some", "most"]
 Carries = Literal["bytes", "silence", "nothing", "arrivals"]
 WitnessKind = Literal["path", "process", "kernel", "store", "answer", "load"]
 Looks = Literal["at once", "at its end"]
+Prepared = Literal["clock", "memory"]
 
 FOR_EVER_S = float("inf")
 
@@ -149,6 +150,14 @@ class Claims(Protocol):
 
     claims: ClassVar[str]
     """The name of that other fault."""
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A fault whose nodes have to be started with something: a `clock` that can be stepped, or their
+    `memory` counted. See StackSetup.clocks_of and memory_of."""
+
+    prepared: ClassVar[Prepared]
 
 
 def known() -> dict[str, type[Fault]]:

@@ -96,22 +96,33 @@ def _start_by_exec(site: Site, plan: NodePlan, program: str, order: Order) -> No
     running: list[subprocess.Popen[bytes]] = []
 
     def start() -> int:
-        running.append(execute(program, order))
+        running.append(execute(program, site.clocks.seen_by(plan, order)))
         return running[-1].pid
 
-    def reap() -> None:
-        for process in running:
-            process.poll()
-
-    _adopt(site, plan, order, start, reap)
+    _adopt(site, plan, order, start, lambda: _reap(running))
 
 
 def _start_by_fork(site: Site, plan: NodePlan, order: Order, server: ForkServer) -> None:
     if order.argv[0].startswith("-") and order.argv[0] != "-m":
         # Options of the interpreter need a real one.
         _start_by_exec(site, plan, sys.executable, order)
-    else:
-        _adopt(site, plan, order, lambda: server.start(order), lambda: None)
+        return
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start() -> int:
+        due = site.clocks.seen_by(plan, order)
+        if due == order and plan.node.name not in site.setup.memory_of:
+            return server.start(order)
+        # The fork server's clock and zone are set already, and its memory counts for nobody.
+        running.append(execute(sys.executable, due))
+        return running[-1].pid
+
+    _adopt(site, plan, order, start, lambda: _reap(running))
+
+
+def _reap(running: list[subprocess.Popen[bytes]]) -> None:
+    for process in running:
+        process.poll()
 
 
 def _adopt(
@@ -120,6 +131,7 @@ def _adopt(
     process = NodeProcess(plan.node, site.layout.uid(plan.node), Path(order.log), start, reap)
     process.start()
     site.nodes[plan.node.name] = process
+    site.limits.started(plan.node.name)
 
 
 def _judge_folders() -> tuple[str, ...]:
