@@ -49,6 +49,7 @@ def checks() -> tuple[Check, ...]:
         *_parts(),
         _namespaces(),
         _clocks(),
+        _failing_io(),
         _free_space(Path.cwd()),
         *_docker(),
         *(_program(*row) for row in _OPTIONAL_PROGRAMS),
@@ -155,6 +156,14 @@ def _clocks() -> Check:
     lacks = _tried(fake_time.missing)
     detail = lacks or "a program's clock was stepped (clock_step on the local backend)"
     return Check("clocks", "libfaketime", not lacks, detail, fake_time.INSTALL if lacks else "", "optional")
+
+
+def _failing_io() -> Check:
+    """Containers bring their own library."""
+    failing_io = importlib.import_module("paydrill.backends.failing_io")
+    lacks = failing_io.missing()
+    detail = lacks or f"{failing_io.LIBRARIES[0]} (io_error on the local backend)"
+    return Check("libfiu", "libfiu", not lacks, detail, failing_io.INSTALL if lacks else "", "optional")
 
 
 def _docker() -> list[Check]:

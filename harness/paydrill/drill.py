@@ -173,6 +173,7 @@ def _setup(request: DrillRequest, run_id: str, run: RunFolder, source: Path) -> 
         psp_behaviour=request.plan.psp,
         disks_of=_hit(request.plan.faults, lambda fault: fault.hits == "disk"),
         clocks_of=_hit(request.plan.faults, lambda fault: getattr(fault, "prepared", None) == "clock"),
+        io_of=_hit(request.plan.faults, lambda fault: getattr(fault, "prepared", None) == "io"),
         memory_of=_hit(request.plan.faults, lambda fault: getattr(fault, "prepared", None) == "memory"),
         secrets=Secrets(
             psp_api_key="sk_test_" + secrets.token_hex(12),

@@ -24,7 +24,7 @@ from types import SimpleNamespace
 from stack_of_minitarget import TOPOLOGY, minitarget
 
 from paydrill import faults
-from paydrill.backends import Backend, Stack, StackSetup, fake_time
+from paydrill.backends import Backend, Stack, StackSetup, failing_io, fake_time
 from paydrill.backends.local import limits
 from paydrill.backends.probe import startup_packet
 from paydrill.faults import Fault, InForce, Scene, Unfolds, Witness
@@ -77,6 +77,7 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "memory_limit by number": {"node": "store-1", "limit_mb": 200, "headroom_mb": 0},
     "fd_exhaust of the database": {"node": "db-1"},
     "fd_exhaust of the load balancer": {"node": "lb-1"},
+    "io_error of reads": {"call": "read"},
     "disk_slow by bytes": {"disk": "data", "write_per_s": 0, "write_bytes_per_s": 65536},
 }
 
@@ -116,6 +117,7 @@ def setup_for(wanted: list[str], folder: Path) -> StackSetup:
         disks_of=("db-1",) if disks else (),
         clocks_of=prepared(wanted, "clock", setup.topology),
         memory_of=prepared(wanted, "memory", setup.topology),
+        io_of=prepared(wanted, "io", setup.topology),
     )
 
 
@@ -131,6 +133,8 @@ def lacking(backend: str, case: str) -> str:
     """What this machine lacks for one case where the backend itself can run; empty when nothing."""
     if backend == "docker" or not getattr(faults.known()[case.split()[0]], "prepared", ""):
         return ""
+    if prepared([case], "io", TOPOLOGY):
+        return failing_io.missing()
     return fake_time.missing() if prepared([case], "clock", TOPOLOGY) else limits.missing("memory")
 
 

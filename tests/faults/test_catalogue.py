@@ -17,7 +17,7 @@ from paydrill.topology import Edge, Node, Topology, UnknownPlace
 THIS_RELEASE = {
     *("latency", "bandwidth", "slow_close", "timeout", "reset_peer", "slicer", "limit_data"),
     *("down", "partition", "flap"),
-    *("corrupt_page", "disk_full", "disk_hang", "disk_readonly", "disk_slow", "power_cut"),
+    *("corrupt_page", "io_error", "disk_full", "disk_hang", "disk_readonly", "disk_slow", "power_cut"),
     *("kill", "terminate", "pause", "restart", "rolling_restart", "kill_session", "crash_loop"),
     *("clock_step", "timezone", "cpu_quota", "memory_limit", "fd_exhaust", "connection_exhaust"),
     "spike",

@@ -46,6 +46,7 @@ class StackSetup:
     disks_of: names of the PostgreSQL nodes whose data and WAL get disks of their own, for disk faults.
     clocks_of, memory_of: names of the nodes that start with a wall clock of their own that can be stepped,
     and of those whose memory is counted from their start, so that it can be limited.
+    io_of: names of the Python nodes whose reads and writes can be made to fail.
     """
 
     run_id: str
@@ -60,6 +61,7 @@ class StackSetup:
     disks_of: tuple[str, ...] = ()
     clocks_of: tuple[str, ...] = ()
     memory_of: tuple[str, ...] = ()
+    io_of: tuple[str, ...] = ()
 
     def speaks_tls(self, node: Node) -> bool:
         """The load balancer, in a topology with `settings: {tls: true}`."""
@@ -195,6 +197,10 @@ class Stack(Protocol):
     @property
     def clocks(self) -> Clocks:
         """What time it is for nodes."""
+        ...
+
+    def io_pipes(self, node: Node) -> str:
+        """Where the node sees the pipes by which its calls are made to fail: see failing_io. For any node."""
         ...
 
     def probe(self, node: Node) -> Probe:

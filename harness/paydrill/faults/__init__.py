@@ -30,7 +30,7 @@ Expects = Literal["none", "some", "most"]
 Carries = Literal["bytes", "silence", "nothing", "arrivals"]
 WitnessKind = Literal["path", "process", "kernel", "store", "answer", "load"]
 Looks = Literal["at once", "at its end"]
-Prepared = Literal["clock", "memory"]
+Prepared = Literal["clock", "memory", "io"]
 
 FOR_EVER_S = float("inf")
 

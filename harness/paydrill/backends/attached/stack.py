@@ -113,6 +113,9 @@ class AttachedStack:
     def clocks(self) -> NoClocks:
         return NoClocks()
 
+    def io_pipes(self, node: Node) -> str:
+        _not_ours(node, "made to fail in its calls")
+
     def wait_healthy(
         self, nodes: Sequence[Node], timeout_s: float, pause: Callable[[], None] = short_pause
     ) -> None:

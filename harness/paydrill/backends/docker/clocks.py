@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from paydrill.backends import ProcessIdentity, StackSetup, fake_time, zones
+from paydrill.backends import ProcessIdentity, StackSetup, failing_io, fake_time, zones
+from paydrill.backends.docker.addressing import DATA
 from paydrill.backends.docker.container import ENTRANCE
 from paydrill.backends.docker.run_files import RunFiles
 from paydrill.errors import FaultNotApplied
@@ -47,7 +48,11 @@ def prepare(setup: StackSetup, files: RunFiles, node: Node) -> None:
 
 def _prepare_start(setup: StackSetup, files: RunFiles, node: Node, zone: str | None) -> None:
     """What enter.sh puts before and after the node's command at its next start."""
-    env = dict(fake_time.environment(f"{ENTRANCE}/{CLOCK}")) if node.name in setup.clocks_of else {}
+    env: dict[str, str] = {}
+    if node.name in setup.io_of:
+        env = failing_io.together(env, failing_io.environment(f"{DATA}/{failing_io.PIPES}"))
+    if node.name in setup.clocks_of:
+        env = failing_io.together(env, fake_time.environment(f"{ENTRANCE}/{CLOCK}"))
     after: tuple[str, ...] = ()
     if zone is not None:
         env[zones.VARIABLE] = zone

@@ -21,6 +21,7 @@ from paydrill.backends import (
     ProcessIdentity,
     StackSetup,
     WriteUnit,
+    failing_io,
     groups,
     io_limit,
     loops,
@@ -192,6 +193,9 @@ class DockerStack:
                         "and disk faults need them shared; without root or beside a remote engine use "
                         "--backend local"
                     )
+
+    def io_pipes(self, node: Node) -> str:
+        return f"{DATA}/{failing_io.PIPES}"
 
     def wait_healthy(
         self, nodes: Sequence[Node], timeout_s: float, pause: Callable[[], None] = _short_pause

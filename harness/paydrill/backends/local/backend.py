@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from paydrill.backends import DISKS, Conductor, StackSetup, World, loops, processes
+from paydrill.backends import DISKS, Conductor, StackSetup, World, failing_io, loops, processes
 from paydrill.backends.local import parts as local_parts
 from paydrill.backends.local.bring_up import bring_up
 from paydrill.backends.local.capabilities import Capabilities, probe
@@ -44,6 +44,8 @@ class LocalBackend:
         able = self.capabilities()
         require_fake_time(setup.clocks_of, own_memory=able.namespaces != "none")
         require_memory_groups(setup.memory_of)
+        if setup.io_of and (lacks := failing_io.missing()):
+            raise EnvironmentNotReady(f"io_error of {', '.join(setup.io_of)}: {lacks}")
         setup = replace(setup, run_dir=setup.run_dir.resolve(), source=setup.source.resolve())
         footprint = _footprint(setup, able)
         footprint.write()

@@ -24,6 +24,7 @@ from paydrill.backends import (
     ProcessIdentity,
     StackSetup,
     WriteUnit,
+    failing_io,
     loops,
     socket_table,
 )
@@ -125,6 +126,9 @@ class LocalStack:
     def limit_writes(self, disk: Disk, per_s: int, unit: WriteUnit) -> None:
         node = self.nodes[disk.node.name]
         write_limit.set_limit(self.setup.run_id, node, self.devices[disk.mount], per_s, unit)
+
+    def io_pipes(self, node: Node) -> str:
+        return f"{self.layout.data_dir(node)}/{failing_io.PIPES}"
 
     def wait_healthy(
         self, nodes: Sequence[Node], timeout_s: float, pause: Callable[[], None] = short_pause

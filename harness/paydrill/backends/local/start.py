@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import paydrill
-from paydrill.backends import NodePlan
+from paydrill.backends import NodePlan, failing_io
 from paydrill.backends.local.cluster import Cluster
 from paydrill.backends.local.layout import TOXIPROXY_UID
 from paydrill.backends.local.node_process import NodeProcess
@@ -96,7 +97,7 @@ def _start_by_exec(site: Site, plan: NodePlan, program: str, order: Order) -> No
     running: list[subprocess.Popen[bytes]] = []
 
     def start() -> int:
-        running.append(execute(program, site.clocks.seen_by(plan, order)))
+        running.append(execute(program, _due(site, plan, order)))
         return running[-1].pid
 
     _adopt(site, plan, order, start, lambda: _reap(running))
@@ -110,14 +111,23 @@ def _start_by_fork(site: Site, plan: NodePlan, order: Order, server: ForkServer)
     running: list[subprocess.Popen[bytes]] = []
 
     def start() -> int:
-        due = site.clocks.seen_by(plan, order)
+        due = _due(site, plan, order)
         if due == order and plan.node.name not in site.setup.memory_of:
             return server.start(order)
-        # The fork server's clock and zone are set already, and its memory counts for nobody.
+        # The fork server has its clock, zone and libraries already, and its memory counts for nobody.
         running.append(execute(sys.executable, due))
         return running[-1].pid
 
     _adopt(site, plan, order, start, lambda: _reap(running))
+
+
+def _due(site: Site, plan: NodePlan, order: Order) -> Order:
+    """The order with all that the plan wants a start of this node to have."""
+    order = site.clocks.seen_by(plan, order)
+    if plan.node.name in site.setup.io_of:
+        pipes = f"{site.layout.data_dir(plan.node)}/{failing_io.PIPES}"
+        order = replace(order, env=failing_io.together(order.env, failing_io.environment(pipes)))
+    return order
 
 
 def _reap(running: list[subprocess.Popen[bytes]]) -> None:
