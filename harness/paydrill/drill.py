@@ -23,7 +23,7 @@ from paydrill.blast_radius import refused
 from paydrill.conductor import course
 from paydrill.control import control_of, marked
 from paydrill.errors import Interrupted, UsageError
-from paydrill.faults import known
+from paydrill.faults import Fault, known
 from paydrill.judge import get_ready, judge, write_outcome
 from paydrill.mutants import apply_mutant
 from paydrill.not_run import not_run, why_not
@@ -183,7 +183,10 @@ def _setup(request: DrillRequest, run_id: str, run: RunFolder, source: Path) -> 
         timing=_timing(request),
         seed=request.seed,
         psp_behaviour=request.plan.psp,
-        disks_of=_disks_of(request.plan.faults),
+        disks_of=_hit(request.plan.faults, lambda fault: fault.hits == "disk"),
+        clocks_of=_hit(request.plan.faults, lambda fault: getattr(fault, "prepared", None) == "clock"),
+        io_of=_hit(request.plan.faults, lambda fault: getattr(fault, "prepared", None) == "io"),
+        memory_of=_hit(request.plan.faults, lambda fault: getattr(fault, "prepared", None) == "memory"),
         secrets=Secrets(
             psp_api_key="sk_test_" + secrets.token_hex(12),
             webhook_secret="whsec_" + secrets.token_hex(16),
@@ -192,13 +195,13 @@ def _setup(request: DrillRequest, run_id: str, run: RunFolder, source: Path) -> 
     )
 
 
-def _disks_of(faults: Sequence[PlannedFault]) -> tuple[str, ...]:
-    """The nodes whose disks the plan breaks."""
+def _hit(faults: Sequence[PlannedFault], by: Callable[[type[Fault]], bool]) -> tuple[str, ...]:
+    """The nodes that the plan's faults of that kind hit."""
     catalogue = known()
     hit = [
         place
         for fault in faults
-        if fault.name in catalogue and catalogue[fault.name].hits == "disk"
+        if fault.name in catalogue and by(catalogue[fault.name])
         for place in fault.places
     ]
     return tuple(dict.fromkeys(hit))

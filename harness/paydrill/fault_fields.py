@@ -20,6 +20,7 @@ Kind = Literal["whole", "number", "text", "truth", "choice", "rate", "names", "t
 RATE_FIELD = "rate_per_s"
 UNITS = {
     "_kb_s": "kB/s",
+    "_mb": "MB",
     "_bytes_per_s": "bytes/s",
     "_per_s": "/s",
     "_bytes": "bytes",
@@ -51,6 +52,11 @@ class FieldSpec:
         if self.name.endswith("share"):
             return "0…1"
         return next((unit for end, unit in UNITS.items() if self.name.endswith(end)), "")
+
+    @property
+    def least(self) -> float:
+        """The smallest value of a number: only steps go both ways."""
+        return float(-MOST) if self.name.startswith("step") else 0.0
 
     @property
     def most(self) -> float:
@@ -171,9 +177,9 @@ def _kind(hint: Any, name: str) -> tuple[Kind, tuple[str, ...]]:
 def _read(field: Field, spec: FieldSpec) -> object | None:
     match spec.kind:
         case "whole":
-            return field.integer(0, int(spec.most))
+            return field.integer(int(spec.least), int(spec.most))
         case "number":
-            return field.number(0, spec.most)
+            return field.number(spec.least, spec.most)
         case "truth":
             return field.boolean()
         case "choice":

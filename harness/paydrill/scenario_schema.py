@@ -162,8 +162,8 @@ def _duration(description: str) -> dict[str, Any]:
 
 def _value(spec: FieldSpec) -> dict[str, Any]:
     values: Mapping[str, dict[str, Any]] = {
-        "whole": {"type": "integer", "minimum": 0},
-        "number": {"type": "number", "minimum": 0, "maximum": spec.most},
+        "whole": {"type": "integer", "minimum": int(spec.least)},
+        "number": {"type": "number", "minimum": int(spec.least), "maximum": spec.most},
         "text": {"type": "string", "minLength": 1},
         "truth": {"type": "boolean"},
         "choice": {"enum": list(spec.choices)},

@@ -15,6 +15,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from paydrill.backends import Address, CommandResult, Stack
@@ -283,6 +284,31 @@ def a_node_without_disks_of_its_own_says_so(stack: Stack, _: Hooks) -> None:
         assert "no wal disk of its own" in problem.detail
 
 
+def a_node_that_was_not_prepared_for_a_clock_or_a_memory_limit_says_so(stack: Stack, _: Hooks) -> None:
+    node = stack.topology.node("store-1")
+    for deed in (
+        partial(stack.clocks.step, node, 60),
+        *([partial(stack.limits.memory, node, 1 << 30)] if stack.backend == "local" else []),
+    ):
+        try:
+            deed()
+            raise AssertionError("it was done to a node that was started without")
+        except FaultNotApplied as problem:
+            assert "store-1 was not started" in problem.detail
+
+
+def what_a_node_lacks_of_a_cpu_is_read_from_the_kernel(stack: Stack, _: Hooks) -> None:
+    node = stack.topology.node("store-1")
+    stack.limits.cpu(node, 0.05)
+    before = stack.limits.throttled(node)
+    stack.run_in(node, ["/bin/sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done"], 5)
+    assert stack.limits.throttled(node) > before
+    stack.limits.cpu(node, None)
+    after = stack.limits.throttled(node)
+    stack.run_in(node, ["/bin/sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done"], 5)
+    assert stack.limits.throttled(node) == after
+
+
 def versions_are_told(stack: Stack, _: Hooks) -> None:
     versions = stack.versions()
     for part in ("postgresql", "nginx", "toxiproxy", "python", "starlette", "asyncpg"):
@@ -372,6 +398,8 @@ CHECKS: dict[str, Callable[[Stack, Hooks], None]] = {
         a_paused_node_is_silent_and_goes_on,
         the_database_can_be_paused,
         a_node_without_disks_of_its_own_says_so,
+        a_node_that_was_not_prepared_for_a_clock_or_a_memory_limit_says_so,
+        what_a_node_lacks_of_a_cpu_is_read_from_the_kernel,
         versions_are_told,
     )
 }

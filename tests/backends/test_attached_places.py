@@ -63,6 +63,15 @@ def test_nothing_can_be_done_to_the_processes_of_somebody_else():
         lambda: stack.disk(NODE, "wal"),
         lambda: stack.mount_anew(disk),
         lambda: stack.limit_writes(disk, 50, "operations"),
+        lambda: stack.limits.cpu(NODE, 0.1),
+        lambda: stack.limits.memory(NODE, 1 << 20),
+        lambda: stack.limits.exhaust_files(NODE),
+        lambda: stack.limits.give_files_back(NODE),
+        *(partial(look, NODE) for look in (stack.limits.throttled, stack.limits.memory_used)),
+        lambda: stack.limits.oom_kills(NODE),
+        lambda: stack.clocks.step(NODE, 60),
+        lambda: stack.clocks.use_zone(NODE, "Asia/Tokyo"),
+        lambda: stack.clocks.zone_of(NODE),
     ):
         with pytest.raises(FaultNotApplied, match="payments-1 is run by somebody else"):
             deed()

@@ -27,11 +27,11 @@ from types import SimpleNamespace
 import stack_of_reference
 from stack_of_minitarget import minitarget
 
-from paydrill import faults, other_sources
+from paydrill import faults, needs, other_sources
 from paydrill.backends import Backend, Stack, StackSetup
 from paydrill.backends.probe import startup_packet
 from paydrill.faults import Fault, InForce, LoadGauge, Scene, ShapesLoad, Unfolds, Witness
-from paydrill.topology import INSTRUMENTS, Edge
+from paydrill.topology import INSTRUMENTS, Edge, Topology
 
 RESULTS = "faults.json"
 IN_FORCE, HEALED = "in-force", "healed"
@@ -100,6 +100,16 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "psp_response_lost of refunds": {"operation": "refund", "share": 1.0},
     "psp_rate_limit by lot": {"share": 0.5, "limit_per_s": None},
     "psp_async without failures": {"failing_share": 0.0},
+    "clock_step forward": {"step_s": 3600},
+    "clock_step of the database": {"node": "db-1", "step_s": 86400},
+    "clock_step back, of the database": {"node": "db-1", "step_s": -600},
+    "timezone of the database": {"node": "db-1"},
+    "cpu_quota of the database": {"node": "db-1", "cpu_share": 0.2},
+    "memory_limit of the database": {"node": "db-1", "headroom_mb": 24},
+    "memory_limit by number": {"node": "store-1", "limit_mb": 200, "headroom_mb": 0},
+    "fd_exhaust of the database": {"node": "db-1"},
+    "fd_exhaust of the load balancer": {"node": "lb-1"},
+    "io_error of reads": {"call": "read"},
     "disk_slow by bytes": {"disk": "data", "write_per_s": 0, "write_bytes_per_s": 65536},
 }
 
@@ -142,13 +152,32 @@ def one_of_today(names: list[str], day: int | None = None) -> str:
 
 
 def setup_for(wanted: list[str], folder: Path) -> StackSetup:
-    """The stack of all these cases, with disks of its own where one breaks a disk."""
+    """The stack of all these cases, with disks, clocks and counted memory of its own where a case asks for them."""
     (kind,) = {kind_of(case) for case in wanted}
     disks = any(class_of(case).hits == "disk" for case in wanted)
     setup = KINDS[kind].setup(folder)
     chosen = [fault_of(case) for case in wanted]
     others = other_sources.prepare(chosen, setup.target.folder, setup.source, folder / "others")
-    return replace(setup, disks_of=("db-1",) if disks else (), sources=others)
+    return replace(
+        setup,
+        disks_of=("db-1",) if disks else (),
+        sources=others,
+        clocks_of=prepared(wanted, "clock", setup.topology),
+        memory_of=prepared(wanted, "memory", setup.topology),
+        io_of=prepared(wanted, "io", setup.topology),
+    )
+
+
+def prepared(wanted: list[str], how: str, topology: Topology) -> tuple[str, ...]:
+    """The nodes that have to be started with it."""
+    hit = [fault_of(case) for case in wanted if getattr(class_of(case), "prepared", "") == how]
+    return tuple(sorted({place for fault in hit for place in fault.places(topology)}))
+
+
+def lacking(backend: str, case: str) -> str:
+    """What this machine lacks for one case where the backend itself can run; empty when nothing."""
+    found = {need: needs.in_the_way(need, backend) for need in class_of(case).needs}
+    return "; ".join(f"{need}: {why}" for need, why in found.items() if why)
 
 
 def backend_of(name: str) -> Backend:
@@ -159,6 +188,17 @@ def backend_of(name: str) -> Backend:
     from paydrill.backends.local import LocalBackend
 
     return LocalBackend()
+
+
+def cleaned(backend: str) -> list[str]:
+    """What `clean` removes of runs whose harness is dead."""
+    if backend == "docker":
+        from paydrill.backends.docker.sweep import sweep
+
+        return sweep()
+    from paydrill.backends.local.journal import sweep_dead_runs
+
+    return sweep_dead_runs()
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from paydrill.topology import Edge, Node, Topology, UnknownPlace
 THIS_RELEASE = {
     *("latency", "bandwidth", "slow_close", "timeout", "reset_peer", "slicer", "limit_data"),
     *("down", "partition", "flap"),
-    *("corrupt_page", "disk_full", "disk_hang", "disk_readonly", "disk_slow", "power_cut"),
+    *("corrupt_page", "io_error", "disk_full", "disk_hang", "disk_readonly", "disk_slow", "power_cut"),
     *("kill", "terminate", "pause", "restart", "rolling_restart", "kill_session", "crash_loop"),
     *("spike", "ramp", "flash_crowd", "thundering_herd", "junk_flood", "slow_clients"),
     *("forged_webhook", "stale_webhook", "replayed_webhook", "sqli_probe", "idor_probe"),
@@ -31,6 +31,8 @@ THIS_RELEASE = {
         "psp_async",
     ),
     *("webhook_duplicate", "webhook_reorder", "webhook_delay", "webhook_drop", "webhook_before_response"),
+    *("deploy", "config_change", "tamper", "freeze"),
+    *("clock_step", "timezone", "cpu_quota", "memory_limit", "fd_exhaust", "connection_exhaust"),
 }
 
 

@@ -18,6 +18,9 @@ from paydrill.target import Target, Timing
 from paydrill.topology import Edge, Node, Topology
 
 if TYPE_CHECKING:
+    from paydrill.backends.clocks import Clocks
+    from paydrill.backends.limits import Limits
+    from paydrill.backends.probe import Probe
     from paydrill.psp.control import PspControl
     from paydrill.toxiproxy.client import Toxiproxy
 
@@ -43,6 +46,9 @@ class StackSetup:
     disks_of: names of the PostgreSQL nodes whose data and WAL get disks of their own, for disk faults.
     sources: other source trees that nodes may be started from during the drill, by the name that a fault
         gives them; whole folders like `source`, readable by every user.
+    clocks_of, memory_of: names of the nodes that start with a wall clock of their own that can be stepped,
+    and of those whose memory is counted from their start, so that it can be limited.
+    io_of: names of the Python nodes whose reads and writes can be made to fail.
     """
 
     run_id: str
@@ -56,6 +62,9 @@ class StackSetup:
     secrets: Secrets
     disks_of: tuple[str, ...] = ()
     sources: Mapping[str, Path] = field(default_factory=dict)
+    clocks_of: tuple[str, ...] = ()
+    memory_of: tuple[str, ...] = ()
+    io_of: tuple[str, ...] = ()
 
     def speaks_tls(self, node: Node) -> bool:
         """The load balancer, in a topology with `settings: {tls: true}`."""
@@ -204,6 +213,24 @@ class Stack(Protocol):
 
     def limit_writes(self, disk: Disk, per_s: int, unit: WriteUnit) -> None:
         """Let the disk's node write so much to it each second, 0 for no limit; processes to come as well."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """What nodes may use of their machine."""
+        ...
+
+    @property
+    def clocks(self) -> Clocks:
+        """What time it is for nodes."""
+        ...
+
+    def io_pipes(self, node: Node) -> str:
+        """Where the node sees the pipes by which its calls are made to fail: see failing_io. For any node."""
+        ...
+
+    def probe(self, node: Node) -> Probe:
+        """How a node is asked directly, past every proxy."""
         ...
 
     def wait_healthy(self, nodes: Sequence[Node], timeout_s: float) -> None:

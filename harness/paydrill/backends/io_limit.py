@@ -37,13 +37,6 @@ def tree(proc: Path = PROC) -> Tree:
     return found
 
 
-def group_of(pid: int) -> Path:
-    """The group that a process is in. Raises FaultNotApplied where there is none."""
-    whose = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8")
-    mounts, groups = _read(PROC, "self/mountinfo"), _read(PROC, "cgroups")
-    return cgroups.group_of(tree(), mounts, groups, whose)
-
-
 def set_limit(where: Tree, group: Path, device: str, per_s: int, unit: WriteUnit) -> None:
     """`device`: its path; 0 takes the limit away. Raises FaultNotApplied when it reads back differently."""
     found = os.stat(device).st_rdev

@@ -12,6 +12,7 @@ import struct
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from paydrill.backends import Address
@@ -80,7 +81,23 @@ def wait_until_healthy(
         pause()
 
 
+def date_told(probe: Probe, timeout_s: float) -> float | None:
+    """The `Date` of the node's own answer, in seconds since 1970; None where it tells none or nothing."""
+    if probe.health.http is None:
+        return None
+    try:
+        answer = _get(probe.address, probe.health.http, timeout_s, probe.ca_file)
+        return parsedate_to_datetime(answer.headers["Date"]).timestamp()
+    except (OSError, http.client.HTTPException, TypeError, ValueError):
+        return None
+
+
 def _ask_http(address: Address, path: str, timeout_s: float, ca_file: Path | None) -> str | None:
+    status = _get(address, path, timeout_s, ca_file).status
+    return None if 200 <= status < 300 else f"GET {path} answered {status}"
+
+
+def _get(address: Address, path: str, timeout_s: float, ca_file: Path | None) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection(address.host, address.port, timeout=timeout_s)
     if ca_file is not None:
         trusted = ssl.create_default_context(cafile=ca_file)
@@ -89,10 +106,9 @@ def _ask_http(address: Address, path: str, timeout_s: float, ca_file: Path | Non
         )
     try:
         connection.request("GET", path, headers={"Connection": "close", "Host": address.host})
-        status = connection.getresponse().status
+        return connection.getresponse()
     finally:
         connection.close()
-    return None if 200 <= status < 300 else f"GET {path} answered {status}"
 
 
 def startup_packet(database: str) -> bytes:

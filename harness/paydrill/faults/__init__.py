@@ -32,6 +32,7 @@ Expects = Literal["none", "some", "most"]
 Carries = Literal["bytes", "silence", "nothing", "arrivals"]
 WitnessKind = Literal["path", "process", "kernel", "store", "answer", "load", "journal"]
 Looks = Literal["at once", "at its end"]
+Prepared = Literal["clock", "memory", "io"]
 
 FOR_EVER_S = float("inf")
 
@@ -180,6 +181,14 @@ class AsksTarget(Protocol):
     def check(self, target: Target, topology: Topology) -> None:
         """Before anything is started. Raises ValueError, saying what was expected."""
         ...
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A fault whose nodes have to be started with something: a `clock` that can be stepped, or their
+    `memory` counted. See StackSetup.clocks_of and memory_of."""
+
+    prepared: ClassVar[Prepared]
 
 
 def known() -> dict[str, type[Fault]]:

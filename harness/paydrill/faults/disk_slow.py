@@ -74,7 +74,7 @@ class DiskSlow(DiskFault):
     effect: ClassVar[Effect] = "availability"
     expects: ClassVar[Expects] = "some"
     carries: ClassVar[Carries] = "bytes"
-    needs: ClassVar[tuple[str, ...]] = ("root", "loop devices", "cgroups (blkio, or io of version 2)")
+    needs: ClassVar[tuple[str, ...]] = ("root", "loop devices", "cgroup (io)")
     undo: ClassVar[str] = "the limit is taken away"
     example: ClassVar[Mapping[str, object]] = {"node": "db-1", "disk": "wal", "write_per_s": 50}
 

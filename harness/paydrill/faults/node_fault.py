@@ -46,6 +46,14 @@ def _an_edge_at(topology: Topology, place: str) -> str:
     return next((name for name in topology.edge_names() if place in name.split("->")), f"…->{place}")
 
 
+def require_runtime(stack: Stack, node: Node, fault: str, runtimes: Sequence[str]) -> str:
+    """The node's runtime. Raises FaultNotApplied when it is none of these."""
+    runtime = stack.setup.target.services[node.service].runtime
+    if runtime not in runtimes:
+        raise FaultNotApplied(f"{node.name} is a {runtime} node; {fault} is for {' and '.join(runtimes)}")
+    return runtime
+
+
 def who_runs(stack: Stack, node: Node) -> ProcessIdentity:
     """Raises FaultNotApplied when nobody does: what is not there cannot be broken."""
     identity = stack.process(node)

@@ -17,7 +17,7 @@ from paydrill.backends.cgroups import Controller, tree_of
 from paydrill.backends.cgroups_v1 import Version1
 from paydrill.backends.local.capabilities import in_child
 from paydrill.errors import EnvironmentNotReady
-from paydrill.needs import Need
+from paydrill.needs import Need, Probe
 from paydrill.parts import postgres
 
 WITHIN_S = 5.0
@@ -76,6 +76,11 @@ def _text(name: str) -> str:
     return ""
 
 
+def _in_image(probe: Probe) -> Probe:
+    """With Docker it comes with the image, or the engine does it: there is nothing that this machine could lack."""
+    return lambda backend: "" if backend == "docker" else probe(backend)
+
+
 def _libfaketime(backend: str) -> str:
     """This Python must believe that it is 1999."""
     library = next((path for path in _FAKETIME if Path(path).exists()), None)
@@ -92,10 +97,18 @@ def _libfiu(backend: str) -> str:
     return "" if "error" in said.lower() else f"no read was made to fail: {said or 'nothing was said'}"
 
 
+def _tzdata(backend: str) -> str:
+    """A zone far from here must tell another hour."""
+    said = _run(["/bin/date", "-d", "@0", "+%H:%M"], TZ="Asia/Kolkata")
+    return (
+        ""
+        if said == "05:30"
+        else f"at the epoch's begin it was {said or 'unknown'} in Asia/Kolkata, not 05:30"
+    )
+
+
 def _data_checksums(backend: str) -> str:
-    """PostgreSQL is had from where the backend has it: this machine, or the image."""
-    if backend == "docker":
-        return ""
+    """PostgreSQL is had from this machine."""
     try:
         postgres.find()
     except EnvironmentNotReady as problem:
@@ -125,9 +138,10 @@ NEEDS = (
     Need("cgroup v1 (cpu)", _of_cgroups("cpu", Version1)),
     Need("cgroup v1 (memory)", _of_cgroups("memory", Version1)),
     Need("cgroup (io)", _of_cgroups("io")),
-    Need("cgroup (cpu)", _of_cgroups("cpu")),
-    Need("cgroup (memory)", _of_cgroups("memory")),
-    Need("libfaketime", _libfaketime, "apt-get install -y faketime"),
-    Need("libfiu", _libfiu, "apt-get install -y fiu-utils"),
-    Need("data checksums", _data_checksums),
+    Need("cgroup (cpu)", _in_image(_of_cgroups("cpu"))),
+    Need("cgroup (memory)", _in_image(_of_cgroups("memory"))),
+    Need("libfaketime", _in_image(_libfaketime), "apt-get install -y faketime"),
+    Need("libfiu", _in_image(_libfiu), "apt-get install -y fiu-utils"),
+    Need("data checksums", _in_image(_data_checksums)),
+    Need("tzdata", _in_image(_tzdata), "apt-get install -y tzdata"),
 )

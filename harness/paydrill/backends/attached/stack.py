@@ -112,10 +112,21 @@ class AttachedStack:
     def limit_writes(self, disk: Disk, per_s: int, unit: WriteUnit) -> None:
         _not_ours(disk.node, "limited in its writes")
 
+    @property
+    def limits(self) -> NoLimits:
+        return NoLimits()
+
+    @property
+    def clocks(self) -> NoClocks:
+        return NoClocks()
+
+    def io_pipes(self, node: Node) -> str:
+        _not_ours(node, "made to fail in its calls")
+
     def wait_healthy(
         self, nodes: Sequence[Node], timeout_s: float, pause: Callable[[], None] = short_pause
     ) -> None:
-        probes = [self._probe(node) for node in nodes if node.name != CLIENT]
+        probes = [self.probe(node) for node in nodes if node.name != CLIENT]
         wait_until_healthy(probes, timeout_s, self._trouble, self._tail, pause)
 
     def run_in(self, node: Node, argv: Sequence[str], timeout_s: float) -> CommandResult:
@@ -141,7 +152,7 @@ class AttachedStack:
     def foreign_parts(self) -> Mapping[str, Mapping[str, str]]:
         return {self.program.name: self.program.as_json()}
 
-    def _probe(self, node: Node) -> Probe:
+    def probe(self, node: Node) -> Probe:
         if node.name == PSP:
             return Probe(node, self.places.listen(node), PSP_HEALTH)
         return Probe(node, self.places.listen(node), self.setup.target.services[node.service].health)
@@ -154,6 +165,44 @@ class AttachedStack:
         if node.name == PSP:
             return log_tail(str(self.places.log(PSP)))
         return "(it is where its owner keeps it)"
+
+
+class NoLimits:
+    """See paydrill.backends.limits.Limits."""
+
+    def cpu(self, node: Node, share: float | None) -> None:
+        _not_ours(node, "limited in its CPU time")
+
+    def throttled(self, node: Node) -> int:
+        _not_ours(node, "looked at in its CPU time")
+
+    def memory(self, node: Node, limit_bytes: int | None) -> None:
+        _not_ours(node, "limited in its memory")
+
+    def memory_used(self, node: Node) -> int:
+        _not_ours(node, "looked at in its memory")
+
+    def oom_kills(self, node: Node) -> int:
+        _not_ours(node, "looked at in its memory")
+
+    def exhaust_files(self, node: Node) -> None:
+        _not_ours(node, "limited in its open files")
+
+    def give_files_back(self, node: Node) -> None:
+        _not_ours(node, "given files back")
+
+
+class NoClocks:
+    """See paydrill.backends.clocks.Clocks."""
+
+    def step(self, node: Node, step_s: int) -> None:
+        _not_ours(node, "given another time")
+
+    def use_zone(self, node: Node, zone: str | None) -> None:
+        _not_ours(node, "given another time zone")
+
+    def zone_of(self, node: Node) -> str | None:
+        _not_ours(node, "looked at in its environment")
 
 
 def _not_ours(node: Node, done: str) -> NoReturn:

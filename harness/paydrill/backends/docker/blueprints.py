@@ -8,7 +8,7 @@ from pathlib import Path
 
 import paydrill
 from paydrill.backends import Address, NodePlan, StackSetup
-from paydrill.backends.docker import fence, labels, postgres_template
+from paydrill.backends.docker import clocks, fence, labels, postgres_template
 from paydrill.backends.docker.addressing import DATA, PSP_FOLDER, SOURCE, TOXIPROXY_API_PORT, Addresses
 from paydrill.backends.docker.container import Blueprint
 from paydrill.backends.docker.images import TOXIPROXY_PROGRAM, Images
@@ -78,7 +78,7 @@ class Drafter:
     def node(self, plan: NodePlan) -> Blueprint:
         """A node of the target: on its image, with its source mounted."""
         data = self.files.data(plan.node.name)
-        return self._blueprint(
+        blueprint = self._blueprint(
             name=plan.node.name,
             image=self.images.target,
             argv=_argv(plan),
@@ -89,6 +89,8 @@ class Drafter:
             read_only={SOURCE: self.source, **self.others},
             working_dir=SOURCE if plan.runtime == "python" else DATA,
         )
+        clocks.prepare(self.setup, self.files, plan.node)
+        return blueprint
 
     def _fence(self, node: Node, out: Iterable[Address]) -> str:
         """In come the proxies of its edges, and the host's probes."""

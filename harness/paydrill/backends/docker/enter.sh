@@ -3,7 +3,8 @@
 #   enter.sh UID GID PROGRAM ARGUMENT...
 # It outlives the node: after a kill or a crash the node's address still answers, with a refusal, as that
 # of a machine does whose process died. SIGUSR1 starts the node again. /run/paydrill/state says how it is:
-# `running N`, or `ended N CODE`, where N counts its starts.
+# `running N`, or `ended N CODE`, where N counts its starts. What may differ from one start to the next lies
+# in /run/paydrill/before (words NAME=VALUE of its environment) and /run/paydrill/after (more arguments).
 set -eu
 exec >>/run/paydrill/log 2>&1
 uid=$1 gid=$2
@@ -23,11 +24,13 @@ while :; do
     again=no
     count=$((count + 1))
     echo "running $count" >/run/paydrill/state
+    before=$(cat /run/paydrill/before 2>/dev/null) || before=
+    after=$(cat /run/paydrill/after 2>/dev/null) || after=
     # No way back for the node: no capability, now or later. vary.sh: how it is started otherwise than planned.
     (
         [ ! -s /run/paydrill/vary.sh ] || . /run/paydrill/vary.sh
         exec /usr/bin/setpriv --reuid "$uid" --regid "$gid" --clear-groups --no-new-privs \
-            --inh-caps=-all --ambient-caps=-all --bounding-set=-all -- "$@"
+            --inh-caps=-all --ambient-caps=-all --bounding-set=-all -- /usr/bin/env $before "$@" $after
     ) &
     node=$!
     code=0

@@ -10,13 +10,17 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from paydrill.backends import failing_io, fake_time
 from paydrill.backends.docker import labels
 from paydrill.backends.docker.base_image import SUITE, SUITE_POSTGRESQL, SUITE_PYTHON
 
 SITE = f"/usr/local/lib/python{SUITE_PYTHON}/dist-packages"
+# A node has a clock of its own where a plan steps one; loaded there only.
+PACKAGES_OF_ALL = (fake_time.PACKAGE,)
 PACKAGES_OF_RUNTIME: Mapping[str, tuple[str, ...]] = {
     "postgres": (f"postgresql-{SUITE_POSTGRESQL}",),
     "nginx": ("nginx-light",),
+    "python": (failing_io.PACKAGE,),
 }
 POSTGRES_BIN = f"/usr/lib/postgresql/{SUITE_POSTGRESQL}/bin"
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from docker.errors import APIError, BuildError, ImageNotFound
 
 from paydrill.backends.docker import base_image, engine, wheels
-from paydrill.backends.docker.image_recipe import PACKAGES_OF_RUNTIME, Recipe
+from paydrill.backends.docker.image_recipe import PACKAGES_OF_ALL, PACKAGES_OF_RUNTIME, Recipe
 from paydrill.errors import EnvironmentNotReady
 from paydrill.parts import Part, cache_folder, toxiproxy
 from paydrill.target import Target
@@ -72,7 +72,10 @@ def target_recipe(target: Target) -> Recipe:
     runtimes = sorted({service.runtime for service in target.services.values()})
     return Recipe(
         name=f"target-{target.name}".lower(),
-        packages=tuple(name for runtime in runtimes for name in PACKAGES_OF_RUNTIME.get(runtime, ())),
+        packages=(
+            *PACKAGES_OF_ALL,
+            *(name for runtime in runtimes for name in PACKAGES_OF_RUNTIME.get(runtime, ())),
+        ),
         requirements=requirements,
         pins=wheels.versions_here(requirements, base_image.SUITE_PYTHON),
     )

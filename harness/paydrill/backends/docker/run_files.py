@@ -78,6 +78,10 @@ class RunFiles:
         self.state(node).write_text("", encoding="ascii")
         return folder
 
+    def at_entrance(self, node: str, name: str) -> Path:
+        """A file in the folder that the container sees at its entrance."""
+        return self.folder / "entrance" / node / name
+
     def state(self, node: str) -> Path:
         """Where the container's first process says how the node is: see enter.sh."""
         return self._folder("states", node, theirs=False) / "state"

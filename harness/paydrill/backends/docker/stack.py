@@ -23,6 +23,8 @@ from paydrill.backends import (
     StackSetup,
     Variant,
     WriteUnit,
+    failing_io,
+    groups,
     io_limit,
     loops,
     psp_command,
@@ -32,7 +34,9 @@ from paydrill.backends.connections import connections
 from paydrill.backends.docker import disks, engine, labels, node_commands, versions
 from paydrill.backends.docker.addressing import DATA, Addresses
 from paydrill.backends.docker.blueprints import TOXIPROXY
+from paydrill.backends.docker.clocks import DockerClocks
 from paydrill.backends.docker.images import Images, image_id
+from paydrill.backends.docker.limits import DockerLimits
 from paydrill.backends.docker.node_process import NodeState, main_process, pid_inside
 from paydrill.backends.docker.run_files import RunFiles
 from paydrill.backends.probe import Probe, wait_until_healthy
@@ -74,6 +78,8 @@ class DockerStack:
         self._images = images
         self._files = files
         self._devices = devices
+        self.limits = DockerLimits(self._container, files.user)
+        self.clocks = DockerClocks(setup, files, self.process)
 
     @property
     def capabilities(self) -> Mapping[str, object]:
@@ -127,6 +133,8 @@ class DockerStack:
         before = self._node_state(node.name).starts
         state = self._state(node.name)
         if state is not None and state["Running"]:
+            # The container's first process does not hear who asks before it has seen the end.
+            self._await(lambda: self._node_state(node.name).code is not None, f"{node.name} does not end")
             self._container(node.name).kill(signal="SIGUSR1")
             self._await(lambda: self._node_state(node.name).starts > before, f"{node.name} does not start")
         else:
@@ -191,8 +199,9 @@ class DockerStack:
             if per_s:
                 raise FaultNotApplied(f"{disk.node.name} does not run, so that its writes cannot be limited")
             return
-        group = io_limit.group_of(int(str(state["Pid"])))
-        io_limit.set_limit(io_limit.tree(), group, self._devices[disk.mount], per_s, unit)
+        tree = io_limit.tree()
+        group = groups.of_process(tree, int(str(state["Pid"])))
+        io_limit.set_limit(tree, group, self._devices[disk.mount], per_s, unit)
 
     def require_disks(self) -> None:
         """Raises EnvironmentNotReady when a container has another disk than the one made for it."""
@@ -206,11 +215,14 @@ class DockerStack:
                         "--backend local"
                     )
 
+    def io_pipes(self, node: Node) -> str:
+        return f"{DATA}/{failing_io.PIPES}"
+
     def wait_healthy(
         self, nodes: Sequence[Node], timeout_s: float, pause: Callable[[], None] = _short_pause
     ) -> None:
         wait_until_healthy(
-            [self._probe(node) for node in nodes if node.name != CLIENT],
+            [self.probe(node) for node in nodes if node.name != CLIENT],
             timeout_s,
             trouble=self._ended,
             log_tail=self._log_tail,
@@ -290,7 +302,7 @@ class DockerStack:
             seen = "is paused" if state and state["Paused"] else "does not run"
             raise NotReady(f"{node.name} {seen}: nothing can be run in it")
 
-    def _probe(self, node: Node) -> Probe:
+    def probe(self, node: Node) -> Probe:
         if node == TOXIPROXY_NODE:
             return Probe(node, self.addresses.toxiproxy_api, Health(http="/version"))
         service = self.setup.target.services.get(node.service)

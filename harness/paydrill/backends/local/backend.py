@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from paydrill.backends import DISKS, Conductor, StackSetup, World, loops, processes
+from paydrill.backends import DISKS, Conductor, StackSetup, World, failing_io, loops, processes
 from paydrill.backends.local import parts as local_parts
 from paydrill.backends.local.bring_up import bring_up
 from paydrill.backends.local.capabilities import Capabilities, probe
+from paydrill.backends.local.clocks import require_fake_time
 from paydrill.backends.local.journal import Footprint
+from paydrill.backends.local.limits import require_memory_groups
 from paydrill.backends.local.parts import LocalParts
 from paydrill.backends.namespaces import NamespaceKind
 from paydrill.backends.world import launch
@@ -40,6 +42,10 @@ class LocalBackend:
         """See paydrill.backends.Backend. Call it while the process has one thread."""
         parts = LocalParts.find()
         able = self.capabilities()
+        require_fake_time(setup.clocks_of, own_memory=able.namespaces != "none")
+        require_memory_groups(setup.memory_of)
+        if setup.io_of and (lacks := failing_io.missing()):
+            raise EnvironmentNotReady(f"io_error of {', '.join(setup.io_of)}: {lacks}")
         setup = replace(
             setup,
             run_dir=setup.run_dir.resolve(),

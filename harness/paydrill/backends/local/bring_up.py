@@ -50,6 +50,7 @@ def bring_up(
     make_folders(site)
     site.devices = {site.work / mount: device for mount, device in devices.items()}
     mount_disks(site)
+    site.clocks.make()
     if able.firewall:
         firewall.require(rules_of(site.layout))
     with ExitStack() as stack:
@@ -76,6 +77,8 @@ def bring_up(
             nodes=site.nodes,
             instruments=site.instruments,
             devices=site.devices,
+            limits=site.limits,
+            clocks=site.clocks,
             libraries=tuple(sorted({name.split(".")[0] for name in libraries})),
             notes=site.notes,
             isolation=able.isolation,

@@ -15,6 +15,7 @@ import paydrill
 from paydrill.backends import NodePlan, StackSetup, loops, namespaces
 from paydrill.backends.local import firewall, mounts
 from paydrill.backends.local.capabilities import Capabilities
+from paydrill.backends.local.clocks import LocalClocks
 from paydrill.backends.local.cluster import reachable_by
 from paydrill.backends.local.layout import (
     FIRST_UID,
@@ -25,6 +26,7 @@ from paydrill.backends.local.layout import (
     inside_namespaces,
     on_the_host,
 )
+from paydrill.backends.local.limits import LocalLimits
 from paydrill.backends.local.node_process import NodeProcess
 from paydrill.backends.local.parts import LocalParts
 from paydrill.backends.local.spawn import log_tail
@@ -56,6 +58,13 @@ class Site:
     instruments: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     devices: Mapping[Path, str] = field(default_factory=dict)
+
+    limits: LocalLimits = field(init=False)
+    clocks: LocalClocks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.limits = LocalLimits(self.setup.run_id, self.nodes, self.setup.memory_of)
+        self.clocks = LocalClocks(self.setup.clocks_of, self.work / "clocks", self.nodes)
 
     def trouble(self, node: Node) -> str | None:
         """Why the node can never become healthy."""

@@ -25,14 +25,17 @@ from paydrill.backends import (
     StackSetup,
     Variant,
     WriteUnit,
+    failing_io,
     loops,
     socket_table,
 )
 from paydrill.backends.connections import connections
 from paydrill.backends.local import write_limit
 from paydrill.backends.local.capabilities import Capabilities
+from paydrill.backends.local.clocks import LocalClocks
 from paydrill.backends.local.cluster import psql
 from paydrill.backends.local.layout import Layout
+from paydrill.backends.local.limits import LocalLimits
 from paydrill.backends.local.node_process import NodeProcess
 from paydrill.backends.local.parts import LocalParts
 from paydrill.backends.local.spawn import log_tail
@@ -61,6 +64,8 @@ class LocalStack:
     nodes: Mapping[str, NodeProcess]
     instruments: Mapping[str, subprocess.Popen[bytes]]
     devices: Mapping[Path, str]
+    limits: LocalLimits
+    clocks: LocalClocks
     libraries: tuple[str, ...]
     notes: dict[str, str]
     isolation: str
@@ -99,6 +104,7 @@ class LocalStack:
 
     def start(self, node: Node) -> None:
         self.nodes[node.name].start()
+        self.limits.started(node.name)
 
     def vary(self, node: Node, variant: Variant | None) -> None:
         process = self.nodes[node.name]
@@ -139,10 +145,13 @@ class LocalStack:
         node = self.nodes[disk.node.name]
         write_limit.set_limit(self.setup.run_id, node, self.devices[disk.mount], per_s, unit)
 
+    def io_pipes(self, node: Node) -> str:
+        return f"{self.layout.data_dir(node)}/{failing_io.PIPES}"
+
     def wait_healthy(
         self, nodes: Sequence[Node], timeout_s: float, pause: Callable[[], None] = short_pause
     ) -> None:
-        probes = [self._probe(node) for node in nodes if node.name in self.nodes]
+        probes = [self.probe(node) for node in nodes if node.name in self.nodes]
         wait_until_healthy(probes, timeout_s, self._trouble, self._tail, pause)
 
     def run_in(self, node: Node, argv: Sequence[str], timeout_s: float) -> CommandResult:
@@ -153,7 +162,11 @@ class LocalStack:
         cwd = self.layout.source_dir() if plan.runtime == "python" else self.layout.data_dir(node)
         uid = self.layout.uid(node)
         try:
-            return _run([*write_limit.joining(self.setup.run_id, node.name), *argv], env, cwd, uid, timeout_s)
+            joining = [
+                *write_limit.joining(self.setup.run_id, node.name),
+                *self.limits.joining(node.name),
+            ]
+            return _run([*joining, *argv], env, cwd, uid, timeout_s)
         except FileNotFoundError as problem:
             return CommandResult(127, b"", str(problem).encode())
 
@@ -192,7 +205,7 @@ class LocalStack:
     def foreign_parts(self) -> Mapping[str, Mapping[str, str]]:
         return {part.name: part.as_json() for part in self.parts.all()}
 
-    def _probe(self, node: Node) -> Probe:
+    def probe(self, node: Node) -> Probe:
         service = self.setup.target.services.get(node.service)
         health = service.health if service else Health()
         database = service.database if service else ""

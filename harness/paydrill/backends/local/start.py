@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import paydrill
-from paydrill.backends import NodePlan
+from paydrill.backends import NodePlan, failing_io
 from paydrill.backends.local.cluster import Cluster
 from paydrill.backends.local.layout import TOXIPROXY_UID
 from paydrill.backends.local.node_process import NodeProcess
@@ -95,15 +96,11 @@ def start_services(site: Site, server: ForkServer) -> None:
 def _start_by_exec(site: Site, plan: NodePlan, program: str, order: Order) -> None:
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(order: Order) -> int:
-        running.append(execute(program, order))
+    def start(now: Order) -> int:
+        running.append(execute(program, _due(site, plan, now)))
         return running[-1].pid
 
-    def reap() -> None:
-        for process in running:
-            process.poll()
-
-    _adopt(site, plan, order, start, reap)
+    _adopt(site, plan, order, start, lambda: _reap(running))
 
 
 def _start_by_fork(site: Site, plan: NodePlan, order: Order, server: ForkServer) -> None:
@@ -111,20 +108,32 @@ def _start_by_fork(site: Site, plan: NodePlan, order: Order, server: ForkServer)
         # Options of the interpreter need a real one.
         _start_by_exec(site, plan, sys.executable, order)
         return
-    executed: list[subprocess.Popen[bytes]] = []
+    running: list[subprocess.Popen[bytes]] = []
 
     def start(now: Order) -> int:
         """By exec where it is not as planned: only then the kernel itself tells its environment."""
-        if now == order:
+        due = _due(site, plan, now)
+        if due == order and plan.node.name not in site.setup.memory_of:
             return server.start(order)
-        executed.append(execute(sys.executable, now))
-        return executed[-1].pid
+        # The fork server has its clock, zone and libraries already, and its memory counts for nobody.
+        running.append(execute(sys.executable, due))
+        return running[-1].pid
 
-    def reap() -> None:
-        for process in executed:
-            process.poll()
+    _adopt(site, plan, order, start, lambda: _reap(running))
 
-    _adopt(site, plan, order, start, reap)
+
+def _due(site: Site, plan: NodePlan, order: Order) -> Order:
+    """The order with all that the plan wants a start of this node to have."""
+    order = site.clocks.seen_by(plan, order)
+    if plan.node.name in site.setup.io_of:
+        pipes = f"{site.layout.data_dir(plan.node)}/{failing_io.PIPES}"
+        order = replace(order, env=failing_io.together(order.env, failing_io.environment(pipes)))
+    return order
+
+
+def _reap(running: list[subprocess.Popen[bytes]]) -> None:
+    for process in running:
+        process.poll()
 
 
 def _adopt(
@@ -133,6 +142,7 @@ def _adopt(
     process = NodeProcess(plan.node, site.layout.uid(plan.node), order, start, reap)
     process.start()
     site.nodes[plan.node.name] = process
+    site.limits.started(plan.node.name)
 
 
 def _judge_folders() -> tuple[str, ...]:

@@ -1,0 +1,34 @@
+"""This machine's control groups, read through /proc: see cgroups.py for what is pure about them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from paydrill.backends import cgroups
+from paydrill.backends.cgroups import Controller, Tree
+from paydrill.errors import FaultNotApplied
+
+
+def tree(controller: Controller) -> Tree | None:
+    """None where the kernel does not offer it."""
+    return cgroups.tree_of(controller, _told("self/mountinfo"), _told("cgroups"), _told("self/cgroup"))
+
+
+def require(controller: Controller) -> Tree:
+    """Raises FaultNotApplied where the kernel does not offer it."""
+    if (found := tree(controller)) is None:
+        raise FaultNotApplied(f"this machine has no {controller} control groups mounted")
+    return found
+
+
+def of_process(of: Tree, pid: int) -> Path:
+    """The folder of the group that a process is in. Raises FaultNotApplied when there is no such process."""
+    try:
+        whose = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8")
+    except OSError as problem:
+        raise FaultNotApplied(f"the group of process {pid} cannot be read: {problem}") from problem
+    return cgroups.group_of(of, _told("self/mountinfo"), _told("cgroups"), whose)
+
+
+def _told(name: str) -> str:
+    return Path("/proc", name).read_text(encoding="utf-8")
