@@ -21,7 +21,7 @@ from paydrill.backends.probe import Probe
 from paydrill.errors import FaultNotApplied
 from paydrill.fault_fields import specs_of
 from paydrill.faults import Unfolds
-from paydrill.faults.clock_step import Stepped, put_right
+from paydrill.faults.clock_step import Stepped, require_right
 from paydrill.faults.connection_exhaust import Taken, knock
 from paydrill.faults.cpu_quota import Scarce
 from paydrill.faults.memory_limit import Short
@@ -97,8 +97,8 @@ def test_a_step_is_witnessed_by_what_the_node_tells(shop, step_s):
     shop.clocks.step(NODE, step_s)
     seen = Stepped(shop, [NODE], step_s).witness()
     assert seen.witnessed and abs(seen.measured["off_s"] - step_s) <= 2.5
-    put_right(shop, NODE)
-    assert shop.server.ahead_s == 0
+    shop.clocks.step(NODE, 0)
+    require_right(shop, NODE)
 
 
 def test_a_step_that_does_nothing_is_not_witnessed(shop):
@@ -115,9 +115,8 @@ def test_a_node_that_tells_no_time_is_not_witnessed(shop):
 
 def test_a_clock_that_stays_wrong_is_not_healed(shop):
     shop.clocks.step(NODE, 60)
-    shop.obeys = False
     with pytest.raises(FaultNotApplied, match=r"put right and is \+\d+\.\d s off"):
-        put_right(shop, NODE)
+        require_right(shop, NODE)
 
 
 def limited(*, got, counts):
