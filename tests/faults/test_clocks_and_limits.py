@@ -141,12 +141,15 @@ def test_a_cpu_quota_is_witnessed_by_the_kernel_and_a_busy_process_together(got,
 
 
 @pytest.mark.parametrize(
-    ("got", "counts", "witnessed"),
-    [("0", (1, 2), True), (str(33 << 20), (1, 1), False), ("0", (1, 1), False)],
-    ids=["killed", "it got all that it wanted", "it failed for another reason"],
+    ("counts", "witnessed", "asked"),
+    [((1, 1), False, 1), ((1, 2), True, 1), ((3, 3), True, 0)],
+    ids=["nobody killed", "ours killed", "the node's own killed"],
 )
-def test_a_memory_limit_is_witnessed_by_the_kernel_having_killed_for_it(got, counts, witnessed):
-    assert Short(limited(got=got, counts=counts), [NODE], [1 << 20]).witness().witnessed == witnessed
+def test_a_memory_limit_is_witnessed_by_the_kernel_having_killed_for_it(counts, witnessed, asked):
+    stack, asks = limited(got=0, counts=counts), []
+    stack.limits.asks_for_more = lambda *about: asks.append(about)
+    assert Short(stack, [NODE], [1 << 20], [1]).witness().witnessed == witnessed
+    assert len(asks) == asked
 
 
 @contextlib.contextmanager

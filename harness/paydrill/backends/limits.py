@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from paydrill.backends.cgroups import Tree
+from paydrill.backends import memory_taker
+from paydrill.backends.cgroups import MEMBERS, Tree
 from paydrill.errors import FaultNotApplied
 from paydrill.topology import Node
 
@@ -53,6 +54,10 @@ class Limits(Protocol):
         """How many processes of the node the kernel has killed for want of memory so far."""
         ...
 
+    def asks_for_more(self, node: Node, more_bytes: int, within_s: float) -> bool:
+        """Whether the kernel kills a process of ours that wants so much beside the node's; it changes nothing."""
+        ...
+
     def exhaust_files(self, node: Node) -> None:
         """No process of the node can open one more file or connection than it has now."""
         ...
@@ -79,6 +84,9 @@ class Group:
 
     def oom_kills(self) -> int:
         return self.tree.knobs.read_oom_kills(self.read(self.tree.knobs.oom_file))
+
+    def kills_who_wants(self, more_bytes: int, within_s: float) -> bool:
+        return memory_taker.is_killed(self.folder / MEMBERS, more_bytes, within_s)
 
     def require_cpu(self, share: float | None) -> None:
         """Raises FaultNotApplied when the kernel has another limit."""

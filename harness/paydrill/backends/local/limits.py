@@ -56,6 +56,9 @@ class LocalLimits:
     def oom_kills(self, node: Node) -> int:
         return self._memory_of(node).oom_kills()
 
+    def asks_for_more(self, node: Node, more_bytes: int, within_s: float) -> bool:
+        return self._memory_of(node).kills_who_wants(more_bytes, within_s)
+
     def exhaust_files(self, node: Node) -> None:
         self._files[node.name] = open_files.exhaust(self._nodes[node.name].pids())
 
