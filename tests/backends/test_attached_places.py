@@ -69,6 +69,7 @@ def test_nothing_can_be_done_to_the_processes_of_somebody_else():
         lambda: stack.limits.give_files_back(NODE),
         *(partial(look, NODE) for look in (stack.limits.throttled, stack.limits.memory_used)),
         lambda: stack.limits.oom_kills(NODE),
+        lambda: stack.limits.asks_for_more(NODE, 1 << 20, 1),
         lambda: stack.clocks.step(NODE, 60),
         lambda: stack.clocks.use_zone(NODE, "Asia/Tokyo"),
         lambda: stack.clocks.zone_of(NODE),

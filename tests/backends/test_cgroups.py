@@ -135,6 +135,12 @@ def test_what_the_kernel_counts_is_read(knobs):
     assert knobs.read_oom_kills("") == 0
 
 
+def test_cached_files_are_told_apart_from_what_a_group_needs():
+    old = "cache 90\ninactive_file 1\nactive_file 1\ntotal_inactive_file 40\ntotal_active_file 2\n"
+    assert Version1().read_cached(old) == 42
+    assert Version2().read_cached("anon 9\nfile 90\ninactive_file 40\nactive_file 2\n") == 42
+
+
 @pytest.mark.parametrize("unit", ["operations", "bytes"])
 def test_a_limit_of_writes_is_one_line_a_device(unit):
     old, new = Version1(), Version2()

@@ -39,7 +39,9 @@ def leftovers(run_id: str) -> list[str]:
     for device in Path("/sys/block").glob("loop*/loop/backing_file"):
         with contextlib.suppress(OSError):
             found += [f"loop device: {device}"] if run_id in device.read_text() else []
-    found += [f"cgroup: {path}" for path in Path("/sys/fs/cgroup").glob(f"*/*{run_id}*")]
+    # Some are made below the group that the harness is in.
+    groups = (folder for folder, _, _ in os.walk("/sys/fs/cgroup"))
+    found += [f"cgroup: {folder}" for folder in groups if run_id in os.path.basename(folder)]
     if shutil.which("docker"):
         for kind in ("container", "network"):
             command = ["docker", kind, "ls", "-q", "--filter", f"label=io.paydrill.run={run_id}"]

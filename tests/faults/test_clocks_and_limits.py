@@ -21,7 +21,7 @@ from paydrill.backends.probe import Probe
 from paydrill.errors import FaultNotApplied
 from paydrill.fault_fields import specs_of
 from paydrill.faults import Unfolds
-from paydrill.faults.clock_step import Stepped, put_right
+from paydrill.faults.clock_step import Stepped, require_right
 from paydrill.faults.connection_exhaust import Taken, knock
 from paydrill.faults.cpu_quota import Scarce
 from paydrill.faults.memory_limit import Short
@@ -97,8 +97,8 @@ def test_a_step_is_witnessed_by_what_the_node_tells(shop, step_s):
     shop.clocks.step(NODE, step_s)
     seen = Stepped(shop, [NODE], step_s).witness()
     assert seen.witnessed and abs(seen.measured["off_s"] - step_s) <= 2.5
-    put_right(shop, NODE)
-    assert shop.server.ahead_s == 0
+    shop.clocks.step(NODE, 0)
+    require_right(shop, NODE)
 
 
 def test_a_step_that_does_nothing_is_not_witnessed(shop):
@@ -115,9 +115,8 @@ def test_a_node_that_tells_no_time_is_not_witnessed(shop):
 
 def test_a_clock_that_stays_wrong_is_not_healed(shop):
     shop.clocks.step(NODE, 60)
-    shop.obeys = False
     with pytest.raises(FaultNotApplied, match=r"put right and is \+\d+\.\d s off"):
-        put_right(shop, NODE)
+        require_right(shop, NODE)
 
 
 def limited(*, got, counts):
@@ -142,12 +141,15 @@ def test_a_cpu_quota_is_witnessed_by_the_kernel_and_a_busy_process_together(got,
 
 
 @pytest.mark.parametrize(
-    ("got", "counts", "witnessed"),
-    [("0", (1, 2), True), (str(33 << 20), (1, 1), False), ("0", (1, 1), False)],
-    ids=["killed", "it got all that it wanted", "it failed for another reason"],
+    ("counts", "witnessed", "asked"),
+    [((1, 1), False, 1), ((1, 2), True, 1), ((3, 3), True, 0)],
+    ids=["nobody killed", "ours killed", "the node's own killed"],
 )
-def test_a_memory_limit_is_witnessed_by_the_kernel_having_killed_for_it(got, counts, witnessed):
-    assert Short(limited(got=got, counts=counts), [NODE], [1 << 20]).witness().witnessed == witnessed
+def test_a_memory_limit_is_witnessed_by_the_kernel_having_killed_for_it(counts, witnessed, asked):
+    stack, asks = limited(got=0, counts=counts), []
+    stack.limits.asks_for_more = lambda *about: asks.append(about)
+    assert Short(stack, [NODE], [1 << 20], [1]).witness().witnessed == witnessed
+    assert len(asks) == asked
 
 
 @contextlib.contextmanager

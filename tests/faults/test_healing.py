@@ -190,6 +190,19 @@ def test_a_frozen_disk_does_not_outlive_its_watchdog(harness, tmp_path, backend,
 
 @FROZEN
 def test_a_frozen_disk_whose_harness_and_watchdog_are_dead_is_cleaned(harness, tmp_path, backend, case):
+    cleaned_by_somebody_else(harness, tmp_path)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize(
+    ("backend", "case"), [("local", "cpu_quota"), ("local", "memory_limit")], indirect=["backend"]
+)
+def test_a_limit_whose_harness_and_watchdog_are_dead_is_cleaned(harness, tmp_path, backend, case):
+    """The groups of the kernel that it stands on outlive all processes."""
+    cleaned_by_somebody_else(harness, tmp_path)
+
+
+def cleaned_by_somebody_else(harness, tmp_path):
     seen = process_tree.descendants(harness.pid)
     (watchdog,) = processes.children_of(harness.pid)
     harness.kill()

@@ -51,7 +51,14 @@ class Knobs(Protocol):
 
     @property
     def memory_used_file(self) -> str:
-        """Bytes that the group has now."""
+        """Bytes that the group has now, cached files among them."""
+        ...
+
+    @property
+    def memory_stat_file(self) -> str: ...
+
+    def read_cached(self, text: str) -> int:
+        """Bytes of files that the kernel holds for the group, and takes back before it kills anybody."""
         ...
 
     def memory_limit(self, limit_bytes: int | None) -> Sequence[tuple[str, str]]: ...

@@ -23,6 +23,7 @@ class Version1:
     cpu_stat_file = "cpu.stat"
     memory_limit_file = "memory.limit_in_bytes"
     memory_used_file = "memory.usage_in_bytes"
+    memory_stat_file = "memory.stat"
     oom_file = "memory.oom_control"
 
     def cpu_quota(self, share: float | None) -> Sequence[tuple[str, str]]:
@@ -40,6 +41,9 @@ class Version1:
 
     def read_memory_limit(self, text: str) -> int | None:
         return int(text) if int(text) < NO_LIMIT_BYTES else None
+
+    def read_cached(self, text: str) -> int:
+        return _number(text, "total_inactive_file") + _number(text, "total_active_file")
 
     def read_oom_kills(self, text: str) -> int:
         return _number(text, "oom_kill")

@@ -19,6 +19,7 @@ class Version2:
     cpu_stat_file = "cpu.stat"
     memory_limit_file = "memory.max"
     memory_used_file = "memory.current"
+    memory_stat_file = "memory.stat"
     oom_file = "memory.events"
 
     def cpu_quota(self, share: float | None) -> Sequence[tuple[str, str]]:
@@ -40,6 +41,9 @@ class Version2:
 
     def read_memory_limit(self, text: str) -> int | None:
         return None if text.strip() == "max" else int(text)
+
+    def read_cached(self, text: str) -> int:
+        return _number(text, "inactive_file") + _number(text, "active_file")
 
     def read_oom_kills(self, text: str) -> int:
         return _number(text, "oom_kill")

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from paydrill.backends.cgroups import Tree
+from paydrill.backends import memory_taker
+from paydrill.backends.cgroups import MEMBERS, Tree
 from paydrill.errors import FaultNotApplied
 from paydrill.topology import Node
 
 SHARE_OFF_BY = 0.005  # the kernel counts in whole microseconds
 PAGE = 4096
+TRY_AGAIN_S = 0.05
+BUSY_WITHIN_S = 0.8
+
+
+def until_not_busy(deed: Callable[[], None], is_busy: Callable[[Exception], bool]) -> None:
+    """Cached files that have to be written first are not taken back at once: the kernel says that it is busy."""
+    give_up = time.monotonic() + BUSY_WITHIN_S
+    while True:
+        try:
+            return deed()
+        except Exception as problem:
+            if not is_busy(problem) or time.monotonic() > give_up:
+                raise
+        time.sleep(TRY_AGAIN_S)
 
 
 class Limits(Protocol):
@@ -30,11 +47,15 @@ class Limits(Protocol):
         ...
 
     def memory_used(self, node: Node) -> int:
-        """Bytes that count for its limit now."""
+        """Bytes that it has now and that the kernel could not take back: without cached files."""
         ...
 
     def oom_kills(self, node: Node) -> int:
         """How many processes of the node the kernel has killed for want of memory so far."""
+        ...
+
+    def asks_for_more(self, node: Node, more_bytes: int, within_s: float) -> bool:
+        """Whether the kernel kills a process of ours that wants so much beside the node's; it changes nothing."""
         ...
 
     def exhaust_files(self, node: Node) -> None:
@@ -57,10 +78,15 @@ class Group:
         return self.tree.knobs.read_throttled(self.read(self.tree.knobs.cpu_stat_file))
 
     def memory_used(self) -> int:
-        return int(self.read(self.tree.knobs.memory_used_file))
+        knobs = self.tree.knobs
+        cached = knobs.read_cached(self.read(knobs.memory_stat_file))
+        return max(0, int(self.read(knobs.memory_used_file)) - cached)
 
     def oom_kills(self) -> int:
         return self.tree.knobs.read_oom_kills(self.read(self.tree.knobs.oom_file))
+
+    def kills_who_wants(self, more_bytes: int, within_s: float) -> bool:
+        return memory_taker.is_killed(self.folder / MEMBERS, more_bytes, within_s)
 
     def require_cpu(self, share: float | None) -> None:
         """Raises FaultNotApplied when the kernel has another limit."""

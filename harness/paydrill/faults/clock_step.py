@@ -50,7 +50,8 @@ class ClockStep(NodeFault):
     """The wall clock of a node is `step_s` seconds ahead, or behind with a number below 0.
 
     It jumps while the node runs; monotonic clocks and timers go on. A plan with this fault starts the node
-    with libfaketime. There Python's `time.sleep()` fails, asyncio's does not; after the clock has gone back
+    with libfaketime. What a database has stamped with a later time stays in the future when the clock is put
+    right again: work that is due by such a time waits for it. In such a node Python's `time.sleep()` fails, asyncio's does not; after the clock has gone back
     (also by healing) a `pg_sleep()` of PostgreSQL that was going on ends that much later.
     """
 
@@ -82,15 +83,17 @@ class ClockStep(NodeFault):
             require_runtime(stack, node, self.name, ("python", "postgres"))
             who_runs(stack, node)
         with ExitStack() as heal:
+            # Healing goes backward: all are put right before the first is waited for.
             for node in nodes:
-                heal.callback(put_right, stack, node)
+                heal.callback(require_right, stack, node)
+            for node in nodes:
+                heal.callback(stack.clocks.step, node, 0)
                 stack.clocks.step(node, self.step_s)
             yield Stepped(stack, nodes, self.step_s)
 
 
-def put_right(stack: Stack, node: Node) -> None:
-    """Raises FaultNotApplied when the node goes on telling another time."""
-    stack.clocks.step(node, 0)
+def require_right(stack: Stack, node: Node) -> None:
+    """Raises FaultNotApplied when the node goes on telling another time; one that tells none is right."""
     off_s = ahead_s(stack, node, 0, time.monotonic() + RIGHT_WITHIN_S)
     if off_s is not None and abs(off_s) > OFF_BY_S:
         raise FaultNotApplied(f"the clock of {node.name} was put right and is {off_s:+.1f} s off")

@@ -84,8 +84,8 @@ class Timezone(NodeFault):
         restarts = [Restart(stack, node, how, GRACE_S) for node, how in zip(nodes, hows, strict=True)]
         moved = Moved(stack, self.zone, restarts)
         with ExitStack() as heal:
-            for node, how in zip(nodes, hows, strict=True):
-                heal.callback(_move_back, stack, node, how)
+            heal.callback(_move_back, stack, nodes, hows)
+            for node in nodes:
                 stack.clocks.use_zone(node, self.zone)
             moved.step()
             yield moved
@@ -96,16 +96,27 @@ def _how(stack: Stack, node: Node) -> Signal:
     return "INT" if require_runtime(stack, node, "timezone", RUNTIMES) == "postgres" else "TERM"
 
 
-def _move_back(stack: Stack, node: Node, how: Signal) -> None:
-    """Raises FaultNotApplied when the node does not run then, or still elsewhere."""
-    moved_to = stack.clocks.zone_of(node)
-    stack.clocks.use_zone(node, None)
-    if stack.process(node) is not None:
-        ending = Ending.ask(stack, node, how)
-        while not ending.is_gone() and ending.waited_s < HEAL_GRACE_S:
-            time.sleep(0.01)
-        ending.finish()
-    have_running(stack, node)
+def _move_back(stack: Stack, nodes: Sequence[Node], hows: Sequence[Signal]) -> None:
+    """All at the same time. Raises FaultNotApplied when one does not run then, or still elsewhere."""
+    moved_to = {node: stack.clocks.zone_of(node) for node in nodes}
+    endings = []
+    for node, how in zip(nodes, hows, strict=True):
+        stack.clocks.use_zone(node, None)
+        if stack.process(node) is not None:
+            endings.append(Ending.ask(stack, node, how))
+    while any(not one.is_gone() and one.waited_s < HEAL_GRACE_S for one in endings):
+        time.sleep(0.01)
+    with ExitStack() as heal:
+        for node in nodes:
+            heal.callback(_require_back, stack, node, moved_to[node])
+        for node in nodes:
+            heal.callback(have_running, stack, node)
+        for one in endings:
+            heal.callback(one.finish)
+
+
+def _require_back(stack: Stack, node: Node, moved_to: str | None) -> None:
+    """PostgreSQL has its zone from its settings, and writes over its environment."""
     runtime = stack.setup.target.services[node.service].runtime
     if runtime == "python" and moved_to and stack.clocks.zone_of(node) == moved_to != "UTC":
         raise FaultNotApplied(f"{node.name} was restarted in its own time zone and is in {moved_to}")

@@ -185,6 +185,9 @@ class NoLimits:
     def oom_kills(self, node: Node) -> int:
         _not_ours(node, "looked at in its memory")
 
+    def asks_for_more(self, node: Node, more_bytes: int, within_s: float) -> bool:
+        _not_ours(node, "looked at in its memory")
+
     def exhaust_files(self, node: Node) -> None:
         _not_ours(node, "limited in its open files")
 

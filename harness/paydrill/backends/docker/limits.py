@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from docker.errors import APIError
@@ -13,7 +14,7 @@ from paydrill.backends.cgroups import Controller
 from paydrill.backends.cgroups_v1 import PERIOD_US
 from paydrill.backends.docker import engine
 from paydrill.backends.docker.run_files import User
-from paydrill.backends.limits import Group
+from paydrill.backends.limits import Group, until_not_busy
 from paydrill.errors import FaultNotApplied
 from paydrill.topology import Node
 
@@ -38,7 +39,8 @@ class DockerLimits:
         """The engine cannot take a limit away again: all that the machine has is none."""
         whole = int(engine.client().info()["MemTotal"])
         asked = whole if limit_bytes is None else limit_bytes
-        self._update(node, mem_limit=asked, memswap_limit=asked)
+        update = partial(self._update, node, mem_limit=asked, memswap_limit=asked)
+        until_not_busy(update, lambda problem: "resource busy" in str(problem))
         self._group("memory", node).require_memory(limit_bytes, no_limit_from=whole)
 
     def memory_used(self, node: Node) -> int:
@@ -46,6 +48,9 @@ class DockerLimits:
 
     def oom_kills(self, node: Node) -> int:
         return self._group("memory", node).oom_kills()
+
+    def asks_for_more(self, node: Node, more_bytes: int, within_s: float) -> bool:
+        return self._group("memory", node).kills_who_wants(more_bytes, within_s)
 
     def exhaust_files(self, node: Node) -> None:
         self._files[node.name] = open_files.exhaust(self._pids(node))

@@ -7,14 +7,16 @@ before it came into a group does not count there.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from paydrill.backends import groups, open_files
 from paydrill.backends.cgroups import CONTROLLERS, MEMBERS, Controller, Tree
-from paydrill.backends.limits import Group
+from paydrill.backends.limits import Group, until_not_busy
 from paydrill.backends.local.node_process import NodeProcess
 from paydrill.errors import EnvironmentNotReady, FaultNotApplied
 from paydrill.topology import Node
@@ -44,7 +46,8 @@ class LocalLimits:
 
     def memory(self, node: Node, limit_bytes: int | None) -> None:
         group = self._memory_of(node)
-        _turn(group, group.tree.knobs.memory_limit(limit_bytes))
+        writes = group.tree.knobs.memory_limit(limit_bytes)
+        until_not_busy(partial(_turn, group, writes), _is_busy)
         group.require_memory(limit_bytes)
 
     def memory_used(self, node: Node) -> int:
@@ -52,6 +55,9 @@ class LocalLimits:
 
     def oom_kills(self, node: Node) -> int:
         return self._memory_of(node).oom_kills()
+
+    def asks_for_more(self, node: Node, more_bytes: int, within_s: float) -> bool:
+        return self._memory_of(node).kills_who_wants(more_bytes, within_s)
 
     def exhaust_files(self, node: Node) -> None:
         self._files[node.name] = open_files.exhaust(self._nodes[node.name].pids())
@@ -148,6 +154,10 @@ def _left(tree: Tree, run_id: str) -> list[Path]:
     return [
         Path(folder) for folder, _, _ in os.walk(tree.root) if Path(folder).name.startswith(_name(run_id, ""))
     ]
+
+
+def _is_busy(problem: Exception) -> bool:
+    return isinstance(problem.__cause__, OSError) and problem.__cause__.errno == errno.EBUSY
 
 
 def _turn(group: Group, writes: Sequence[tuple[str, str]]) -> None:
