@@ -82,6 +82,8 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "kill_session by the kernel": {"how": "kill"},
     "pause of the database": {"node": "db-1"},
     "deploy of a whole service": {"nodes": ("payments",), "patch": "M03"},
+    "deploy of a price rule": {"nodes": ("orders-1",), "patch": "deploys/price-rule.patch"},
+    "deploy of a folder": {"nodes": ("worker",), "patch": None, "source": "."},
     "config_change of two services": {"nodes": ("orders-1", "payments-2")},
     "tamper with the ledger": {
         "table": "ledger_entries",

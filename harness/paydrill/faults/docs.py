@@ -88,13 +88,14 @@ def _section(fault: type[Fault]) -> str:
 
 def _values(spec: FieldSpec) -> str:
     choices = " or ".join(f"`{choice}`" for choice in spec.choices)
-    default = "" if spec.required else f"`{spec.default}` if left out"
+    told = "nothing" if spec.default is None else f"`{spec.default}`"
+    default = "" if spec.required else f"{told} if left out"
     return "; ".join(part for part in (choices, default) if part)
 
 
 def _example(fault: type[Fault]) -> str:
-    own = ", ".join(f"{key}: {value}" for key, value in _written(fault.example).items())
-    return f"- {{at: 5s, for: 4s, fault: {fault.name}, {own}}}"
+    own = [f"{key}: {value}" for key, value in _written(fault.example).items()]
+    return f"- {{{', '.join(['at: 5s', 'for: 4s', f'fault: {fault.name}', *own])}}}"
 
 
 def _written(fields: Mapping[str, object]) -> dict[str, str]:
