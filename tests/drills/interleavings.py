@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 TRIES = 4
-FIRST_S, APART_S, WITHIN_S, FOR_S = 4.0, 4.0, 2.4, 1.0
-LOAD_S = FIRST_S + APART_S * TRIES
+FIRST_S, FOR_S, BACK_S = 4.0, 1.0, 0.6
 
 RATE_PER_S = 12
 
@@ -40,7 +39,12 @@ class Interleaving:
     @property
     def call_s(self) -> float:
         """How long the target waits for its PSP: longer where the webhook must come before the answer."""
-        return 2.2 if self.webhook else 1.0
+        return 4.0 if self.webhook else 1.0
+
+    @property
+    def within_s(self) -> float:
+        """For how long the event is waited for: a webhook is slow on a busy machine."""
+        return 4.4 if self.webhook else 2.4
 
     @property
     def when(self) -> str:
@@ -69,17 +73,18 @@ TEN = (
 
 def scenario(one: Interleaving, mode: Mode, tries: int = TRIES) -> str:
     """As YAML, for the topology `single`: `tries` times the fault, far enough apart to come back from it."""
+    apart_s = one.within_s + FOR_S + BACK_S
     lines = [
         "name: interleaving",
         f'title: {{en: "{one.name}, {mode}"}}',
         "why: The order of events decides whether money is lost.",
         f"timing: {{psp_call_s: {one.call_s:g}}}",
-        f"load: {{rate: {RATE_PER_S}/s, duration: {FIRST_S + APART_S * tries:g}s, mix: {{checkout: 1, refund: 1}}}}",
+        f"load: {{rate: {RATE_PER_S}/s, duration: {FIRST_S + apart_s * tries:g}s, mix: {{checkout: 1, refund: 1}}}}",
         "timeline:",
     ]
     for number in range(tries):
-        from_s = FIRST_S + number * APART_S
-        held = f"when: {{{one.when}, after: {from_s:g}s, before: {from_s + WITHIN_S:g}s}}"
+        from_s = round(FIRST_S + number * apart_s, 3)
+        held = f"when: {{{one.when}, after: {from_s:g}s, before: {from_s + one.within_s:g}s}}"
         begins = held if mode == "held" else f"at: {from_s:g}s"
         lines.append(f"  - {{{begins}, for: {FOR_S:g}s, {one.fault}}}")
     lines += ["expect:", "  invariants: all", "  min_ok: 5", "  min_ops_in_fault: 1"]

@@ -38,10 +38,12 @@ def test_a_fault_whose_event_never_comes_proves_nothing(drill, tmp_path):
         )
     )
     ran = drill(written(tmp_path, text), "--backend", "local", "--topology", "single", "--seed", "1")
-    assert (ran.code, ran.reason_codes) == (3, {"fault_unwitnessed"}), ran.told()
-    (reason,) = ran.verdict["reasons"]
-    assert "psp.refunded (1st) did not come until 3 s after the load began; 0 had come" in reason["detail"]
-    assert [fault["witnessed"] for fault in ran.verdict["faults"]].count(True) == 3, ran.told()
+    assert ran.code == 3, ran.told()
+    told = [reason["detail"] for reason in ran.verdict["reasons"] if reason["code"] == "fault_unwitnessed"]
+    why = "kill #1 at payments-1 never came into force: psp.refunded (1st) did not come until 3 s after the load began"
+    assert any(why in detail for detail in told), ran.told()
+    again = [line["id"] for line in timeline(ran) if line["kind"] == "heal" and line["name"] == "latency"]
+    assert again == [2, 3, 4]
 
 
 def test_a_condition_ends_the_drill_at_once_and_heals(drill, tmp_path):
@@ -57,7 +59,9 @@ def test_a_condition_ends_the_drill_at_once_and_heals(drill, tmp_path):
     ran = drill(written(tmp_path, text), "--backend", "local", "--topology", "single", "--seed", "1")
     assert ran.code == 3 and "aborted" in ran.reason_codes, ran.told()
     told = [reason["detail"] for reason in ran.verdict["reasons"] if reason["code"] == "aborted"]
-    assert told == ["abort_if: customer.answered (20th, operation pay, outcome ok)"], ran.told()
+    assert told == ["drill_complete: abort_if: customer.answered (20th, operation pay, outcome ok)"], (
+        ran.told()
+    )
     lines = timeline(ran)
     heal = next(line for line in lines if line["kind"] == "heal")
     begun = next(line["t0"] for line in lines if line.get("name") == "load")
