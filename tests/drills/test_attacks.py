@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from paydrill.mutants import check_mutant
+
 pytestmark = pytest.mark.drill
 
 HERE = Path(__file__).parent
@@ -18,6 +20,9 @@ FOOLED = {
     "orders-of-anybody": ("idor_probe", {"I-43"}),
 }
 MEASURED_OF_MOST = 0.8
+
+
+REFERENCE = HERE.parents[1] / "targets" / "reference"
 
 
 def witnesses(folder: Path) -> dict[str, dict[str, object]]:
@@ -71,3 +76,20 @@ def test_who_believes_an_attack_is_found(drill, backend, patch):
     assert ran.code == 1, ran.told()
     assert set(ran.findings) & listed, ran.told()
     assert witnesses(ran.folder)[attack]["accepted"] > 0
+
+
+@pytest.mark.exhaustive
+def test_who_puts_ids_into_sql_is_seen_by_what_it_answers(drill):
+    """No invariant about money is broken by who only reads: it shows in what was measured of the probe."""
+    mutant = HERE / "fooled" / "sql-in-ids.patch"
+    ran = drill(str(ATTACKS), "--backend", "local", "--seed", "3", "--mutant", str(mutant))
+    measured = witnesses(ran.folder)["sqli_probe"]
+    assert measured["slow"] > 0, (measured, ran.told())
+    assert measured["errors_5xx"] > 0, (measured, ran.told())
+
+
+def test_the_patches_of_fooled_stacks_apply():
+    patches = sorted((HERE / "fooled").glob("*.patch"))
+    assert {patch.stem for patch in patches} == {*FOOLED, "sql-in-ids"}
+    for patch in patches:
+        assert check_mutant(REFERENCE, patch).title

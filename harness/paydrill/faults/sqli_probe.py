@@ -26,7 +26,7 @@ CORPUS: tuple[tuple[str, str], ...] = (
     ("union", "' UNION SELECT NULL,NULL,NULL -- "),
     ("union of the catalogue", "' UNION SELECT usename::text FROM pg_user -- "),
     ("a cast that fails", "'||CAST((SELECT version()) AS int)||'"),
-    ("sleep", "'||(SELECT pg_sleep(1))||'"),
+    ("sleep", "'||(SELECT pg_sleep(1))::text||'"),
     ("sleep, stacked", "'; SELECT pg_sleep(1) -- "),
     ("sleep, a number", "1 AND 1=(SELECT 1 FROM pg_sleep(1))"),
 )
