@@ -268,6 +268,21 @@ def test_every_guard_has_a_case_in_which_it_trips(guard):
     assert guard in {case[1] for case in CASES}
 
 
+def test_a_scenario_says_how_many_answers_its_faults_leave_possible_and_the_other_floors_stay(
+    drill, tmp_path
+):
+    nothing_ok_in_fault(drill)
+    drill.meta["expect"]["min_ok_in_fault"] = 0
+    assert tripped(guards_of(drill, tmp_path / "none")) == {}
+    momentary_fault(drill)
+    assert tripped(guards_of(drill, tmp_path / "idle"))["ops_in_fault"] == codes.TOO_FEW_OPS_IN_FAULT
+
+
+def test_a_scenario_may_ask_for_more_answers_than_its_fault_does(drill, tmp_path):
+    drill.meta["expect"]["min_ok_in_fault"] = 100_000
+    assert tripped(guards_of(drill, tmp_path)) == {"ok_in_fault": codes.TOO_FEW_OK_IN_FAULT}
+
+
 def test_a_history_without_its_end_is_incomplete(drill, tmp_path):
     drill.end = False
     assert tripped(guards_of(drill, tmp_path)) == {"recorder_complete": codes.RECORDER_INCOMPLETE}
