@@ -73,7 +73,7 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "timezone of the database": {"node": "db-1"},
     "cpu_quota of the database": {"node": "db-1", "cpu_share": 0.2},
     "memory_limit of the database": {"node": "db-1", "headroom_mb": 24},
-    "memory_limit by number": {"node": "store-1", "limit_mb": 200, "headroom_mb": 0},
+    "memory_limit by number": {"node": "store-1", "limit_mb": 120, "headroom_mb": 0},
     "fd_exhaust of the database": {"node": "db-1"},
     "fd_exhaust of the load balancer": {"node": "lb-1"},
     "disk_slow by bytes": {"disk": "data", "write_per_s": 0, "write_bytes_per_s": 65536},
