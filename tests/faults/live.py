@@ -108,7 +108,7 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "timezone of the database": {"node": "db-1"},
     "cpu_quota of the database": {"node": "db-1", "cpu_share": 0.2},
     "memory_limit of the database": {"node": "db-1", "headroom_mb": 24},
-    "memory_limit by number": {"node": "store-1", "limit_mb": 200, "headroom_mb": 0},
+    "memory_limit by number": {"node": "store-1", "limit_mb": 120, "headroom_mb": 0},
     "fd_exhaust of the database": {"node": "db-1"},
     "fd_exhaust of the load balancer": {"node": "lb-1"},
     "io_error of reads": {"call": "read"},

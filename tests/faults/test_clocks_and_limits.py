@@ -152,6 +152,26 @@ def test_a_memory_limit_is_witnessed_by_the_kernel_having_killed_for_it(counts, 
     assert len(asks) == asked
 
 
+@pytest.mark.parametrize(
+    ("fields", "used_mb", "limit_mb"),
+    [
+        ({}, 50, 82),
+        ({"headroom_mb": 8}, 50, 58),
+        ({"limit_mb": 200}, 50, 200),
+        ({"limit_mb": 49}, 50, None),
+        ({"limit_mb": 900}, 50, None),
+    ],
+)
+def test_a_memory_limit_is_above_what_a_node_has_and_near_enough_to_be_felt(fields, used_mb, limit_mb):
+    limit, stack = faults.known()["memory_limit"](node="shop", **fields), limited(got=0, counts=())
+    stack.limits.memory_used = lambda _: used_mb << 20
+    if limit_mb is None:
+        with pytest.raises(FaultNotApplied, match="shop-1 has 50 MB"):
+            limit._limit_bytes(stack, NODE)
+    else:
+        assert limit._limit_bytes(stack, NODE) == limit_mb << 20
+
+
 @contextlib.contextmanager
 def database(places):
     """Lets so many clients in; the role is authenticated before places are counted, as PostgreSQL does it."""

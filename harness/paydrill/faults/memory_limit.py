@@ -26,7 +26,7 @@ from paydrill.topology import Node
 MB = 1 << 20
 LEAST_HEADROOM_MB = 8
 USUAL_HEADROOM_MB = 32
-MOST_HEADROOM_MB = 512
+MOST_HEADROOM_MB = 256
 OVER_MB = 32
 PROBE_WITHIN_S = 1.9
 
@@ -73,8 +73,8 @@ class MemoryLimit(NodeFault):
 
     Whoever makes the node grow past the limit brings about that the kernel kills its largest process: a
     service ends, PostgreSQL restarts all its sessions. What it reads from files has to share the room, which
-    makes it slow. A node that has more than `limit_mb` already is
-    refused by the kernel (cgroup v1).
+    makes it slow. A node that has more than `limit_mb` already is refused: version 1 of cgroups could not
+    take it away.
     """
 
     name: ClassVar[str] = "memory_limit"
@@ -119,6 +119,11 @@ class MemoryLimit(NodeFault):
         used = stack.limits.memory_used(node)
         if not self.limit_mb:
             return used + (self.headroom_mb or USUAL_HEADROOM_MB) * MB
+        if self.limit_mb * MB < used:
+            raise FaultNotApplied(
+                f"{node.name} has {used // MB} MB already: a limit of {self.limit_mb} MB cannot be set; "
+                "headroom_mb is counted from what it has"
+            )
         if self.limit_mb * MB - used > MOST_HEADROOM_MB * MB:
             raise FaultNotApplied(
                 f"{node.name} has {used // MB} MB: a limit of {self.limit_mb} MB is more than "
