@@ -24,6 +24,7 @@ from paydrill.faults import Fault
 CONNECTIONS = 4
 WAL_WRITER_DELAY_S = 0.2
 COMMITS_PER_S_AT_LEAST = 1_000
+SPEED_WITHIN_S = 10.0
 BEFORE_S = 1.5
 HEALTHY_S = 20.0
 
@@ -63,6 +64,16 @@ class Writing:
             f"postgresql://app@{self.host}:{self.port}/app", timeout=2, server_settings=settings
         )
 
+    def wait_for_speed(self) -> None:
+        """The machine may have other work just now: some time is given for it to pass."""
+        give_up = time.monotonic() + SPEED_WITHIN_S
+        while time.monotonic() < give_up:
+            since_s = time.monotonic() - 1.0
+            recent = self.acks[-COMMITS_PER_S_AT_LEAST:]
+            if len(recent) == COMMITS_PER_S_AT_LEAST and recent[0][0] >= since_s:
+                return
+            time.sleep(0.05)
+
     async def prepare(self) -> None:
         connection = await self._connect()
         await connection.execute("CREATE TABLE IF NOT EXISTS ledger (id bigint PRIMARY KEY)")
@@ -100,6 +111,7 @@ class Measured:
 
 def strike(stack: Stack, fault: Fault, for_s: float, synchronous_commit: str = "on") -> Measured:
     with writing(stack, synchronous_commit) as ledger:
+        ledger.wait_for_speed()
         at_s = time.monotonic()
         with fault.inject(live.scene(stack, 1)) as in_force:
             # From here on: while it is set in force the server still commits at full speed.
