@@ -56,7 +56,7 @@ def test_events_go_through_their_own_proxy_and_only_where_they_are_wanted():
 
 def test_nothing_can_be_done_to_the_processes_of_somebody_else():
     stack = AttachedStack(places(CLIENT_EDGE).setup, places(CLIENT_EDGE), None, None, None, {})
-    disk = Disk(NODE, "wal", Path("/nowhere"))
+    disk = Disk(NODE, "wal", Path("/nowhere"), Path("/nowhere"))
     for deed in (
         *(partial(deed, NODE) for deed in (stack.kill, stack.start, stack.pause, stack.resume)),
         lambda: stack.send_signal(NODE, signal.SIGTERM),
@@ -70,6 +70,7 @@ def test_nothing_can_be_done_to_the_processes_of_somebody_else():
         *(partial(look, NODE) for look in (stack.limits.throttled, stack.limits.memory_used)),
         lambda: stack.limits.oom_kills(NODE),
         lambda: stack.limits.asks_for_more(NODE, 1 << 20, 1),
+        lambda: stack.io_pipes(NODE),
         lambda: stack.clocks.step(NODE, 60),
         lambda: stack.clocks.use_zone(NODE, "Asia/Tokyo"),
         lambda: stack.clocks.zone_of(NODE),

@@ -8,11 +8,12 @@ import sys
 from ipaddress import IPv4Network
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from paydrill.backends import Address
-from paydrill.backends.docker import apt_sources, fence, owner, subnet, wheels
+from paydrill.backends.docker import DockerBackend, apt_sources, fence, owner, subnet, wheels
 from paydrill.backends.docker.image_recipe import Recipe
 from paydrill.backends.docker.run_files import PREFIX, RunFiles, User, remove_folder
 from paydrill.errors import EnvironmentNotReady, UsageError
@@ -30,6 +31,13 @@ def test_a_tag_changes_with_everything_that_is_in_the_image() -> None:
     tags = {recipe.reference() for recipe in (RECIPE, *others)} | {RECIPE.reference("another base")}
     assert len(tags) == 6
     assert RECIPE.reference() == Recipe(**vars(RECIPE)).reference()
+
+
+def test_disks_of_its_own_without_root_are_refused_by_name_before_anything_is_made(monkeypatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    setup = SimpleNamespace(disks_of=("db-1",))
+    with pytest.raises(EnvironmentNotReady, match="disk faults with Docker need root"):
+        DockerBackend().launch(setup, lambda stack, stop: None)  # type: ignore[arg-type]
 
 
 def test_a_run_avoids_networks_that_are_in_use() -> None:

@@ -19,12 +19,12 @@ import pytest
 
 from paydrill import faults
 from paydrill.backends import Stack
-from paydrill.backends.local import LocalBackend
 from paydrill.faults import Fault
 
 CONNECTIONS = 4
 WAL_WRITER_DELAY_S = 0.2
 COMMITS_PER_S_AT_LEAST = 1_000
+SPEED_WITHIN_S = 10.0
 BEFORE_S = 1.5
 HEALTHY_S = 20.0
 
@@ -64,6 +64,16 @@ class Writing:
             f"postgresql://app@{self.host}:{self.port}/app", timeout=2, server_settings=settings
         )
 
+    def wait_for_speed(self) -> None:
+        """The machine may have other work just now: some time is given for it to pass."""
+        give_up = time.monotonic() + SPEED_WITHIN_S
+        while time.monotonic() < give_up:
+            since_s = time.monotonic() - 1.0
+            recent = self.acks[-COMMITS_PER_S_AT_LEAST:]
+            if len(recent) == COMMITS_PER_S_AT_LEAST and recent[0][0] >= since_s:
+                return
+            time.sleep(0.05)
+
     async def prepare(self) -> None:
         connection = await self._connect()
         await connection.execute("CREATE TABLE IF NOT EXISTS ledger (id bigint PRIMARY KEY)")
@@ -73,7 +83,7 @@ class Writing:
 
 @contextmanager
 def writing(stack: Stack, synchronous_commit: str = "on") -> Iterator[Writing]:
-    address = stack.layout.listen(stack.topology.node("db-1"))  # type: ignore[attr-defined]
+    address = stack.probe(stack.topology.node("db-1")).address
     one = Writing(address.host, address.port, synchronous_commit)
     asyncio.run(one.prepare())
     thread = threading.Thread(target=one.run)
@@ -101,6 +111,7 @@ class Measured:
 
 def strike(stack: Stack, fault: Fault, for_s: float, synchronous_commit: str = "on") -> Measured:
     with writing(stack, synchronous_commit) as ledger:
+        ledger.wait_for_speed()
         at_s = time.monotonic()
         with fault.inject(live.scene(stack, 1)) as in_force:
             # From here on: while it is set in force the server still commits at full speed.
@@ -133,9 +144,9 @@ def typical_ms(acks: list[float]) -> float:
     return statistics.median(gaps) * 1000 if gaps else 0.0
 
 
-def measured(folder: Path, strikes: list[Callable[[Stack], Measured]]) -> list[Measured]:
-    """All on one stack, one after the other."""
-    backend = LocalBackend()
+def measured(name: str, folder: Path, strikes: list[Callable[[Stack], Measured]]) -> list[Measured]:
+    """All on one stack of that backend, one after the other."""
+    backend = live.backend_of(name)
     if lacks := backend.missing():
         pytest.skip("; ".join(lacks))
     setup = live.setup_for(["power_cut"], folder)
@@ -157,14 +168,22 @@ def fault(name: str, **fields: object) -> Fault:
     return faults.known()[name](node="db-1", **fields)  # type: ignore[call-arg]
 
 
+ON_DOCKER = (pytest.mark.docker, pytest.mark.exhaustive)
+
+
 @pytest.mark.parametrize(
-    "times", [pytest.param(1, id="once"), pytest.param(5, id="five times", marks=pytest.mark.exhaustive)]
+    ("backend", "times"),
+    [
+        pytest.param("local", 1, id="once"),
+        pytest.param("local", 5, id="five times", marks=pytest.mark.exhaustive),
+        pytest.param("docker", 2, id="twice with Docker", marks=ON_DOCKER),
+    ],
 )
-def test_a_power_cut_takes_only_what_was_acknowledged_without_being_flushed(tmp_path, times):
+def test_a_power_cut_takes_only_what_was_acknowledged_without_being_flushed(tmp_path, backend, times):
     cut = fault("power_cut")
     honest = [lambda stack: strike(stack, cut, 0.3)] * times
     hasty = [lambda stack: strike(stack, cut, 0.3, "off")] * times
-    found = measured(tmp_path, [*honest, *hasty])
+    found = measured(backend, tmp_path, [*honest, *hasty])
     assert all(one.rate_per_s >= COMMITS_PER_S_AT_LEAST for one in found)
     for one in found[:times]:
         assert one.witnessed
@@ -174,11 +193,13 @@ def test_a_power_cut_takes_only_what_was_acknowledged_without_being_flushed(tmp_
         assert one.span_s <= 3 * WAL_WRITER_DELAY_S + 0.2
 
 
-def test_a_hanging_disk_is_a_gap_and_a_slow_one_slows_every_commit(tmp_path):
+@pytest.mark.parametrize("backend", ["local", pytest.param("docker", marks=ON_DOCKER)])
+def test_a_hanging_disk_is_a_gap_and_a_slow_one_slows_every_commit(tmp_path, backend):
     hang = fault("disk_hang", disk="wal")
     slow = fault("disk_slow", disk="wal", write_per_s=50)
     full = fault("disk_full", disk="data")
     found = measured(
+        backend,
         tmp_path,
         [
             lambda stack: strike(stack, hang, 3.0),

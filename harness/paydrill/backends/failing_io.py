@@ -38,7 +38,8 @@ def tell(pipe, command):
     while not said.endswith(b"\\n") and select.select([out], [], [], 2)[0]:
         said += os.read(out, 16)
     os.close(out)
-    if said.strip() != b"0":
+    # What is not enabled cannot be disabled (-1): a process that began meanwhile, or half an injection.
+    if said.strip() != b"0" and not (said.strip() == b"-1" and command.startswith("disable ")):
         sys.exit(f"{pipe}: {command}: {said!r}")
 
 told = 0

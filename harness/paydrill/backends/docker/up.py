@@ -51,7 +51,7 @@ def running(
     with ExitStack() as undo:
         files = RunFiles.make(setup.run_id, setup.run_dir / "logs")
         undo.callback(files.remove)
-        undo.callback(disks.release, files.folder)
+        undo.callback(_release_disks, files)
         devices = disks.attach(setup, files)
         marks = labels.of_run(setup.run_id, owner.of_process(), str(files.folder))
         undo.callback(_remove_network, setup.run_id)
@@ -147,6 +147,12 @@ def _remove_containers(run_id: str) -> None:
 def _remove_one(container_id: str) -> None:
     with contextlib.suppress(NotFound):
         engine.client().api.remove_container(container_id, force=True, v=True)
+
+
+def _release_disks(files: RunFiles) -> None:
+    """One that is still in use is left to the sweep, which comes after everything of the run is gone."""
+    with contextlib.suppress(OSError):
+        disks.release(files.folder)
 
 
 def _remove_network(run_id: str) -> None:
