@@ -22,7 +22,7 @@ from paydrill.faults import (
     Witness,
     WitnessKind,
 )
-from paydrill.faults.operator_request import PAUSE_S, Asked, Said
+from paydrill.faults.operator_request import PAUSE_S, Asked
 from paydrill.target import Answered, Operators, Request, Target
 from paydrill.topology import Topology
 
@@ -91,7 +91,7 @@ class Freeze:
     def inject(self, scene: Scene) -> Iterator[InForce]:
         stack, operators = scene.stack, _operators(scene.stack.setup.target)
         probe = Asked.of(stack, _request(operators.moves_money))
-        if _answer(probe).fits(operators.frozen):
+        if probe.until_answered(None, WITHIN_S).fits(operators.frozen):
             raise FaultNotApplied("it is frozen already, by somebody else")
         began = time.monotonic()
         try:
@@ -114,18 +114,10 @@ def _request(request: Request | None) -> Request:
     return request
 
 
-def _answer(probe: Asked) -> Said:
-    """Raises FaultNotApplied where nobody answers."""
-    try:
-        return probe.once()
-    except (OSError, http.client.HTTPException) as problem:
-        raise FaultNotApplied(f"{probe.method} {probe.path} was not answered: {problem!r}") from problem
-
-
 def _wait_until_thawed(probe: Asked, frozen: Answered) -> None:
     """Every node reads the switch anew. Raises FaultNotApplied when it is still refused."""
     give_up = time.monotonic() + 1.0
-    while (said := _answer(probe)).fits(frozen):
+    while (said := probe.until_answered(None, WITHIN_S)).fits(frozen):
         if time.monotonic() > give_up:
             raise FaultNotApplied(f"unfrozen, and {probe.method} {probe.path} is still answered {said}")
         time.sleep(PAUSE_S)

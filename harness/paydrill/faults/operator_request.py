@@ -88,13 +88,13 @@ class Asked:
             answer = connection.getresponse()
             return Said(answer.status, _json(answer.read()))
 
-    def until_answered(self, good: Sequence[int], within_s: float) -> Said:
-        """Again while it is answered otherwise or not at all. Raises FaultNotApplied with what was seen last."""
+    def until_answered(self, good: Sequence[int] | None, within_s: float) -> Said:
+        """Again while it is answered otherwise (`good` None: any answer will do) or not at all. Raises FaultNotApplied with what was seen last."""
         give_up = time.monotonic() + within_s
         while True:
             try:
                 said = self.once(max(0.2, min(ONE_TRY_S, give_up - time.monotonic())))
-                if said.status in good:
+                if good is None or said.status in good:
                     return said
                 seen = f"was answered {said}"
             except (OSError, http.client.HTTPException) as problem:
