@@ -15,8 +15,6 @@ from typing import Any, Literal
 TRIES = 4
 FIRST_S, FOR_S, BACK_S = 4.0, 1.0, 0.6
 
-RATE_PER_S = 12
-
 Rows = Sequence[Mapping[str, Any]]
 Mode = Literal["timed", "held"]
 
@@ -40,6 +38,13 @@ class Interleaving:
     def call_s(self) -> float:
         """How long the target waits for its PSP: longer where the webhook must come before the answer."""
         return 4.0 if self.webhook else 1.0
+
+    @property
+    def load(self) -> str:
+        """Webhooks queue at the PSP: where one must come in time, there are few others before it."""
+        return (
+            "rate: 4/s, mix: {checkout: 1}" if self.webhook else "rate: 12/s, mix: {checkout: 1, refund: 1}"
+        )
 
     @property
     def within_s(self) -> float:
@@ -79,7 +84,7 @@ def scenario(one: Interleaving, mode: Mode, tries: int = TRIES) -> str:
         f'title: {{en: "{one.name}, {mode}"}}',
         "why: The order of events decides whether money is lost.",
         f"timing: {{psp_call_s: {one.call_s:g}}}",
-        f"load: {{rate: {RATE_PER_S}/s, duration: {FIRST_S + apart_s * tries:g}s, mix: {{checkout: 1, refund: 1}}}}",
+        f"load: {{{one.load}, duration: {FIRST_S + apart_s * tries:g}s}}",
         "timeline:",
     ]
     for number in range(tries):
