@@ -107,12 +107,13 @@ def values_of(fault: Fault) -> Mapping[str, object]:
 
 
 def as_written(fields: Mapping[str, object]) -> dict[str, str]:
-    """Fields for people: keys as in a scenario, lists as they are written there."""
+    """Fields for people: keys as in a scenario, lists as they are written there; without what was left open."""
     return {
         name.rstrip("_"): f"[{', '.join(str(one) for one in value)}]"
         if isinstance(value, (tuple, list))
         else str(value)
         for name, value in fields.items()
+        if value is not None
     }
 
 
