@@ -40,7 +40,8 @@ class SqliProbe(AttackFault):
 
     No probe can be a proper order: what it wants to buy is sold nowhere. Whoever is answered 2xx reads
     somebody's order (I-35) or has got an order for nothing; what slept shows as `slow`, what failed inside
-    as `errors_5xx`. The corpus changes and removes nothing.
+    as `errors_5xx`. The corpus changes and removes nothing. All of it takes 12 probes for each value of each
+    request: 216 on the reference target, 11 s at 20/s.
     """
 
     name: ClassVar[str] = "sqli_probe"
