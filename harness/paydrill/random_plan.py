@@ -22,7 +22,7 @@ from paydrill.fault_fields import FieldSpec, specs_of
 from paydrill.faults import Fault
 from paydrill.scenario_file import Words, parse_scenario
 from paydrill.target import Target
-from paydrill.topology import CLIENT, INSTRUMENTS, Edge, Topology
+from paydrill.topology import CLIENT, INSTRUMENTS, Edge, Node, Topology
 from paydrill.units import format_rate, format_seconds
 
 BREAKS_DATA = frozenset({"tamper", "corrupt_page", "deploy", "config_change"})
@@ -108,6 +108,7 @@ def _draw_steps(
     """As many of the wanted as fit beside those that were drawn before, and the scenario of them all."""
     all_at_s = round(chance.uniform(FIRST_AT_S + 1.5, LAST_END_S - 2.0), 1)
     families = sorted({fault.family for fault in catalogue.values()})
+    stores = {node.name for node in topology.nodes if _is_store(target, node)}
     steps: list[DrawnStep] = []
     text = ""
     for _ in range(TRIES):
@@ -116,7 +117,7 @@ def _draw_steps(
         family = chance.choice(families)
         kind = chance.choice(sorted(name for name, one in catalogue.items() if one.family == family))
         step = _draw_step(chance, catalogue[kind], target, topology, all_at_s)
-        if step is None or not _fits(topology, [*steps, step]):
+        if step is None or not _fits(topology, stores, [*steps, step]):
             continue
         with_it = _written(seed, target, topology, sorted([*steps, step], key=lambda one: one.at_s))
         if _is_accepted(with_it, catalogue, topology):
@@ -125,13 +126,13 @@ def _draw_steps(
     return steps, text
 
 
-def _fits(topology: Topology, steps: Sequence[DrawnStep]) -> bool:
+def _fits(topology: Topology, stores: Collection[str], steps: Sequence[DrawnStep]) -> bool:
     """Whether each of them, beside the others, can do what it does and be seen to."""
     for step in steps:
         others = [other for other in steps if other is not step]
         if any(masks(other, step) or keeps_ill(topology, other, step) for other in others):
             return False
-        if idles(topology, step, others):
+        if idles(topology, stores, step, others):
             return False
     return True
 
@@ -157,7 +158,7 @@ def leaves_a_way(topology: Topology, steps: Sequence[DrawnStep]) -> bool:
     def services(edges: set[Edge]) -> set[tuple[str, str]]:
         return {(topology.node(edge.client).service, topology.node(edge.server).service) for edge in edges}
 
-    return services(_asked(topology, steps)) == services(_asked(topology, ()))
+    return services(_asked(topology, steps, [CLIENT])) == services(_asked(topology, (), [CLIENT]))
 
 
 def keeps_ill(topology: Topology, one: DrawnStep, other: DrawnStep) -> bool:
@@ -168,31 +169,45 @@ def keeps_ill(topology: Topology, one: DrawnStep, other: DrawnStep) -> bool:
     return any(edge in one.edges or edge.server in one.nodes for edge in asked)
 
 
-def idles(topology: Topology, step: DrawnStep, others: Sequence[DrawnStep]) -> bool:
-    """Whether no customer's request comes to where `step` acts, because of what the others sever before."""
+def idles(topology: Topology, stores: Collection[str], step: DrawnStep, others: Sequence[DrawnStep]) -> bool:
+    """Whether no request comes to where `step` acts, because of what the others sever before.
+
+    A node that has lost its store has nothing to ask others for.
+    """
     edges = step.edges
     if step.fault.hits == "psp":
         edges = frozenset(edge for edge in topology.edges if edge.server in step.nodes)
-    usual = edges & _asked(topology, ())
-    return bool(usual) and not usual & _asked(topology, others)
+    called = {edge.server for edge in topology.edges}
+    callers = [node.name for node in topology.nodes if node.name not in called]
+    usual = edges & _asked(topology, (), callers)
+    return bool(usual) and not usual & _asked(topology, others, callers, stores)
 
 
-def _asked(topology: Topology, steps: Sequence[DrawnStep]) -> set[Edge]:
-    """The edges that customers' requests come to, through the target, with those faults in force."""
+def _asked(
+    topology: Topology, steps: Sequence[DrawnStep], callers: Sequence[str], stores: Collection[str] = ()
+) -> set[Edge]:
+    """The edges that the callers' requests come to, through the target, with those faults in force."""
     severing = [step for step in steps if step.severs]
     cut = frozenset[Edge]().union(*(step.edges for step in severing))
     dead = frozenset[str]().union(*(step.nodes for step in severing))
-    reached, waiting, asked = {CLIENT}, [CLIENT], set[Edge]()
+    left = [edge for edge in topology.edges if edge not in cut and not {edge.client, edge.server} & dead]
+    lost = {edge.client for edge in topology.edges if edge.server in stores}
+    lost -= {edge.client for edge in left if edge.server in stores}
+    reached, waiting, asked = set(callers), list(callers), set[Edge]()
     while waiting:
         node = waiting.pop()
-        for edge in topology.edges:
-            if edge.client != node or edge in cut or edge.server in dead:
+        for edge in left:
+            if edge.client != node or node in lost:
                 continue
             asked.add(edge)
             if edge.server not in reached:
                 reached.add(edge.server)
                 waiting.append(edge.server)
     return asked
+
+
+def _is_store(target: Target, node: Node) -> bool:
+    return node.service not in INSTRUMENTS and target.services[node.service].runtime == "postgres"
 
 
 # -- one step

@@ -22,10 +22,12 @@ ACCOUNTS = ("passwd", "group", "shadow", "gshadow", "subuid", "subgid", "hosts",
 # Sysctls that change by themselves, and those of single interfaces, which come and go with them.
 VOLATILE = re.compile(
     r"/proc/sys/(fs/(aio-nr|dentry-state|file-nr|inode-(nr|state)|quota/)"
-    r"|kernel/(ns_last_pid|random/|sched_domain/|perf_event_max_sample_rate)"
+    r"|kernel/(ns_last_pid|pty/nr|random/|sched_domain/|perf_event_max_sample_rate)"
     r"|net/netfilter/nf_conntrack_count|net/ipv[46]/(conf|neigh)/(?!all/|default/)|net/mpls/conf/)"
 )
-COUNTERS = re.compile(r"counter packets \d+ bytes \d+|expires \d+sec|# handle \d+")
+COUNTERS = re.compile(r"counter packets \d+ bytes \d+|expires \d+sec| linkdown\b|# handle \d+")
+# A container's file system, namespace and cable: a container of a drill is looked for by its label.
+OF_CONTAINERS = re.compile(r" /(var/lib/docker|run/docker/netns|var/run/docker/netns)/|\bveth[0-9a-f]+\b")
 RUN_OF_PATH = re.compile(r"/([^/\s]+)/\.work\b")
 
 
@@ -40,7 +42,10 @@ class HostState:
     @classmethod
     def now(cls, run_id: str = "") -> HostState:
         """`run_id`: the drill whose own things are never another's."""
-        lines = {what: frozenset(read()) for what, read in SOURCES.items()}
+        lines = {
+            what: frozenset(line for line in read() if not OF_CONTAINERS.search(line))
+            for what, read in SOURCES.items()
+        }
         return cls(lines, frozenset(names_of_others(lines, run_id)), time.time() - time.monotonic())
 
     def changes(self, before: HostState) -> list[str]:

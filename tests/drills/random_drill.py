@@ -34,8 +34,11 @@ class Audited:
     scenario: Path
 
     @property
-    def codes(self) -> set[str]:
-        return {reason["code"] for reason in self.verdict["reasons"]}
+    def spoilt_by_host(self) -> bool:
+        """Inconclusive on a machine that did not keep up: it says nothing about the target."""
+        fit = next((one for one in self.verdict["guards"] if one["name"] == "host_fit"), None)
+        unfit = fit is not None and (fit["verdict"] != "pass" or fit["detail"].endswith("even so"))
+        return self.verdict["verdict"] == "inconclusive" and unfit
 
     def told(self) -> str:
         """For a failed test: the reasons, and the file to run it again with."""

@@ -40,9 +40,9 @@ def scenario(seed, backend="local"):
     return text, parse_scenario(text.encode(), "drawn", Words(known), topology(seed))
 
 
-@pytest.mark.parametrize("backend", ["local", "docker"])
-def test_a_hundred_plans_are_read_and_have_three_faults_in_force_at_once(backend):
-    for seed in HUNDRED:
+@pytest.mark.parametrize(("backend", "seeds"), [("local", HUNDRED), ("docker", range(1, 11))])
+def test_every_plan_is_read_and_has_three_faults_in_force_at_once(backend, seeds):
+    for seed in seeds:
         _, drawn = scenario(seed, backend)
         last_begin = max(step.at_s for step in drawn.timeline)
         first_end = min(round(step.at_s + step.for_s, 6) for step in drawn.timeline)
@@ -109,7 +109,7 @@ def test_faults_by_lot_break_no_promise_and_leave_the_machine_as_it_was(seed, tm
     for _ in range(3):
         ran = random_drill.run_audited(seed, "local", tmp_path / "scenarios", tmp_path / "reports")
         assert ran.left == [], ran.told()
-        if ran.codes != {"host_unfit"}:
+        if not ran.spoilt_by_host:
             break
     # How many may be inconclusive is counted over all hundred, in part 5 of `make test-all`.
     assert ran.verdict["verdict"] in ("pass", "inconclusive"), ran.told()
