@@ -1,4 +1,4 @@
-"""A real Toxiproxy server in front of a real HTTP server, on loopback."""
+"""A real Toxiproxy server in front of a real HTTP server, on loopback; and what all properties are tried with."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from paydrill.backends import Address
 from paydrill.errors import EnvironmentNotReady
@@ -18,6 +19,10 @@ from paydrill.topology import Edge
 from paydrill.toxiproxy import server
 from paydrill.toxiproxy.client import Toxiproxy
 from paydrill.toxiproxy.transport import ToxiproxyError
+
+# A machine with other work is slow at times; that says nothing of what is tried.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 
 class Quiet(http.server.BaseHTTPRequestHandler):
