@@ -49,8 +49,6 @@ def checks() -> tuple[Check, ...]:
         _libraries(),
         *_parts(),
         _namespaces(),
-        _clocks(),
-        _failing_io(),
         _free_space(Path.cwd()),
         *_docker(),
         _user(),
@@ -151,22 +149,6 @@ def _namespaces() -> Check:
         "" if strong else ("apt-get install -y nftables" if os.geteuid() == 0 else "run paydrill as root")
     )
     return Check("namespaces", "namespaces", strong, detail, install, "optional")
-
-
-def _clocks() -> Check:
-    """Whether a program's clock can be stepped here, tried by doing it; containers bring their own library."""
-    fake_time = importlib.import_module("paydrill.backends.fake_time")
-    lacks = _tried(fake_time.missing)
-    detail = lacks or "a program's clock was stepped (clock_step on the local backend)"
-    return Check("clocks", "libfaketime", not lacks, detail, fake_time.INSTALL if lacks else "", "optional")
-
-
-def _failing_io() -> Check:
-    """Containers bring their own library."""
-    failing_io = importlib.import_module("paydrill.backends.failing_io")
-    lacks = failing_io.missing()
-    detail = lacks or f"{failing_io.LIBRARIES[0]} (io_error on the local backend)"
-    return Check("libfiu", "libfiu", not lacks, detail, failing_io.INSTALL if lacks else "", "optional")
 
 
 def _docker() -> list[Check]:

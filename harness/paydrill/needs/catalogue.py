@@ -5,29 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import tempfile
 import uuid
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from paydrill.backends import loops, namespaces
+from paydrill.backends import fake_time, loops, namespaces
 from paydrill.backends.cgroups import Controller, tree_of
-from paydrill.backends.cgroups_v1 import Version1
 from paydrill.backends.local.capabilities import in_child
 from paydrill.errors import EnvironmentNotReady
 from paydrill.needs import Need, Probe
 from paydrill.parts import postgres
 
 WITHIN_S = 5.0
-_FAKETIME = (
-    "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
-    "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
-    "/usr/lib/faketime/libfaketime.so.1",
-)
-_LONG_AGO = "1999-12-24 20:30:00"
-_TELL_YEAR = "import time; print(time.gmtime().tm_year)"
 
 
 def _root(backend: str) -> str:
@@ -54,13 +44,11 @@ def _loop_devices(backend: str) -> str:
     return ""
 
 
-def _cgroup(controller: Controller, version: type | None, backend: str) -> str:
-    """A group is made and removed. `version` None: whichever the machine has."""
+def _cgroup(controller: Controller, backend: str) -> str:
+    """A group is made and removed."""
     tree = tree_of(controller, *(_text(name) for name in ("self/mountinfo", "cgroups", "self/cgroup")))
     if tree is None:
         return f"the kernel has no {controller} controller, or nobody has mounted it"
-    if version is not None and not isinstance(tree.knobs, version):
-        return f"the {controller} controller here is of cgroup v2"
     group = tree.home / f"paydrill-probe-{uuid.uuid4().hex[:8]}"
     try:
         group.mkdir()
@@ -82,12 +70,7 @@ def _in_image(probe: Probe) -> Probe:
 
 
 def _libfaketime(backend: str) -> str:
-    """This Python must believe that it is 1999."""
-    library = next((path for path in _FAKETIME if Path(path).exists()), None)
-    if library is None:
-        return "the library is not installed"
-    said = _run([sys.executable, "-I", "-c", _TELL_YEAR], LD_PRELOAD=library, FAKETIME=_LONG_AGO)
-    return "" if said == "1999" else f"{library} was loaded and changed nothing: {said}"
+    return fake_time.missing()
 
 
 def _libfiu(backend: str) -> str:
@@ -127,20 +110,17 @@ def _run(argv: list[str], **env: str) -> str:
     return (done.stdout or done.stderr).strip()[-200:]
 
 
-def _of_cgroups(controller: Controller, version: type | None = None) -> Callable[[str], str]:
-    return partial(_cgroup, controller, version)
+def _of_cgroups(controller: Controller) -> Probe:
+    return partial(_cgroup, controller)
 
 
 NEEDS = (
     Need("root", _root, "run paydrill as root"),
     Need("loop devices", _loop_devices, "apt-get install -y e2fsprogs mount"),
-    Need("cgroup v1 (blkio)", _of_cgroups("io", Version1)),
-    Need("cgroup v1 (cpu)", _of_cgroups("cpu", Version1)),
-    Need("cgroup v1 (memory)", _of_cgroups("memory", Version1)),
     Need("cgroup (io)", _of_cgroups("io")),
     Need("cgroup (cpu)", _in_image(_of_cgroups("cpu"))),
     Need("cgroup (memory)", _in_image(_of_cgroups("memory"))),
-    Need("libfaketime", _in_image(_libfaketime), "apt-get install -y faketime"),
+    Need("libfaketime", _in_image(_libfaketime), fake_time.INSTALL),
     Need("libfiu", _in_image(_libfiu), "apt-get install -y fiu-utils"),
     Need("data checksums", _in_image(_data_checksums)),
     Need("tzdata", _in_image(_tzdata), "apt-get install -y tzdata"),
