@@ -26,31 +26,47 @@ PIPES = "fiu"
 
 # Run as the node's user beside the node. The last line it prints is how many processes were told.
 TELL = """
-import glob, os, select, sys
+import errno, glob, os, select, sys, time
 prefix, commands = sys.argv[1], sys.argv[2:]
+give_up = time.monotonic() + 5
+
+def opened(pipe):
+    # Between two commands libfiu's thread is away from its pipe for a moment.
+    while True:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as problem:
+            if problem.errno != errno.ENXIO or time.monotonic() > give_up:
+                raise
+        time.sleep(0.01)
 
 def tell(pipe, command):
-    into = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    into = opened(pipe)
     out = os.open(pipe[:-len(".in")] + ".out", os.O_RDONLY | os.O_NONBLOCK)
     os.write(into, (command + "\\n").encode())
     os.close(into)
     said = b""
-    while not said.endswith(b"\\n") and select.select([out], [], [], 2)[0]:
-        said += os.read(out, 16)
+    while not said.endswith(b"\\n") and time.monotonic() < give_up:
+        if select.select([out], [], [], 0.1)[0]:
+            said += os.read(out, 16)
+            time.sleep(0 if said else 0.01)  # nothing: it has not come to its end of the pipe yet
     os.close(out)
     # What is not enabled cannot be disabled (-1): a process that began meanwhile, or half an injection.
     if said.strip() != b"0" and not (said.strip() == b"-1" and command.startswith("disable ")):
         sys.exit(f"{pipe}: {command}: {said!r}")
 
+def is_alive(pipe):
+    return os.path.exists("/proc/" + pipe[len(prefix) + 1:-len(".in")])
+
 told = 0
-for pipe in glob.glob(prefix + "-*.in"):
+for pipe in filter(is_alive, glob.glob(prefix + "-*.in")):
     try:
-        os.kill(int(pipe[len(prefix) + 1:-len(".in")]), 0)
-    except ProcessLookupError:
-        continue
-    for command in commands:
-        tell(pipe, command)
-    told += 1
+        for command in commands:
+            tell(pipe, command)
+        told += 1
+    except OSError:
+        if is_alive(pipe):
+            raise
 print(told)
 """
 
