@@ -106,7 +106,7 @@ MORE: Mapping[str, Mapping[str, object]] = {
     "clock_step of the database": {"node": "db-1", "step_s": 86400},
     "clock_step back, of the database": {"node": "db-1", "step_s": -600},
     "timezone of the database": {"node": "db-1"},
-    "cpu_quota of the database": {"node": "db-1", "cpu_share": 0.2},
+    "cpu_quota of the database": {"node": "db-1", "cpu_share": 0.05},
     "memory_limit of the database": {"node": "db-1", "headroom_mb": 24},
     "memory_limit by number": {"node": "store-1", "limit_mb": 120, "headroom_mb": 0},
     "fd_exhaust of the database": {"node": "db-1"},

@@ -23,7 +23,7 @@ while time.monotonic() - began < float(sys.argv[1]):
     pass
 print((time.process_time() - used) / (time.monotonic() - began))
 """
-SPIN_S = 0.6
+SPIN_S = 0.9
 
 
 @dataclass(frozen=True)
