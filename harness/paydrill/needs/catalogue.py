@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
+import zoneinfo
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,15 +19,12 @@ from paydrill.backends.cgroups_v1 import Version1
 from paydrill.backends.local import loops
 from paydrill.backends.local.capabilities import in_child
 from paydrill.errors import EnvironmentNotReady
-from paydrill.needs import Need
+from paydrill.needs import Need, Probe
 from paydrill.parts import postgres
 
 WITHIN_S = 5.0
-_FAKETIME = (
-    "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
-    "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
-    "/usr/lib/faketime/libfaketime.so.1",
-)
+_FAKETIME = "/usr/$LIB/faketime/libfaketime.so.1"
+"""`$LIB` is filled in by the loader: lib/x86_64-linux-gnu on Debian."""
 _LONG_AGO = "1999-12-24 20:30:00"
 _TELL_YEAR = "import time; print(time.gmtime().tm_year)"
 
@@ -79,11 +77,8 @@ def _text(name: str) -> str:
 
 def _libfaketime(backend: str) -> str:
     """This Python must believe that it is 1999."""
-    library = next((path for path in _FAKETIME if Path(path).exists()), None)
-    if library is None:
-        return "the library is not installed"
-    said = _run([sys.executable, "-I", "-c", _TELL_YEAR], LD_PRELOAD=library, FAKETIME=_LONG_AGO)
-    return "" if said == "1999" else f"{library} was loaded and changed nothing: {said}"
+    said = _run([sys.executable, "-I", "-c", _TELL_YEAR], LD_PRELOAD=_FAKETIME, FAKETIME=_LONG_AGO)
+    return "" if said == "1999" else f"{_FAKETIME} is not there, or changes nothing: {said}"
 
 
 def _libfiu(backend: str) -> str:
@@ -94,14 +89,38 @@ def _libfiu(backend: str) -> str:
 
 
 def _data_checksums(backend: str) -> str:
-    """PostgreSQL is had from where the backend has it: this machine, or the image."""
-    if backend == "docker":
-        return ""
+    """PostgreSQL has them; whether the cluster has is up to the backend."""
     try:
         postgres.find()
     except EnvironmentNotReady as problem:
         return str(problem)
     return ""
+
+
+def _tzdata(backend: str) -> str:
+    try:
+        zoneinfo.ZoneInfo("Asia/Tokyo")
+    except zoneinfo.ZoneInfoNotFoundError as problem:
+        return str(problem)
+    return ""
+
+
+def _of_the_target(backend: str) -> str:
+    """Nothing that a machine has or lacks: the fault looks at its place."""
+    return ""
+
+
+def _in_the_image(probe: Probe) -> Probe:
+    """Docker's containers have it from their image, whatever this machine has."""
+
+    def tried(backend: str) -> str:
+        return "" if backend == "docker" else probe(backend)
+
+    return tried
+
+
+def _both(first: Probe, second: Probe) -> Probe:
+    return lambda backend: first(backend) or second(backend)
 
 
 def _run(argv: list[str], **env: str) -> str:
@@ -119,16 +138,23 @@ def _of_cgroups(controller: Controller, version: type | None = None) -> Callable
     return partial(_cgroup, controller, version)
 
 
+_CPU, _MEMORY, _IO = _of_cgroups("cpu"), _of_cgroups("memory"), _of_cgroups("io")
+
 NEEDS = (
     Need("root", _root, "run paydrill as root"),
     Need("loop devices", _loop_devices, "apt-get install -y e2fsprogs mount"),
     Need("cgroup v1 (blkio)", _of_cgroups("io", Version1)),
     Need("cgroup v1 (cpu)", _of_cgroups("cpu", Version1)),
     Need("cgroup v1 (memory)", _of_cgroups("memory", Version1)),
-    Need("cgroup (io)", _of_cgroups("io")),
-    Need("cgroup (cpu)", _of_cgroups("cpu")),
-    Need("cgroup (memory)", _of_cgroups("memory")),
-    Need("libfaketime", _libfaketime, "apt-get install -y faketime"),
-    Need("libfiu", _libfiu, "apt-get install -y fiu-utils"),
-    Need("data checksums", _data_checksums),
+    Need("cgroups (blkio, or io of version 2)", _IO),
+    # The engine makes the groups of its containers.
+    Need("cgroup (cpu); root, or Docker", _in_the_image(_both(_root, _CPU))),
+    Need("cgroup (memory); root, or Docker", _in_the_image(_both(_root, _MEMORY))),
+    Need("libfaketime", _in_the_image(_libfaketime), "apt-get install -y libfaketime"),
+    Need("libfiu", _in_the_image(_libfiu), "apt-get install -y fiu-utils"),
+    Need("tzdata", _in_the_image(_tzdata), "apt-get install -y tzdata"),
+    Need("data checksums", _in_the_image(_data_checksums)),
+    Need("a Python service", _of_the_target, of_machine=False),
+    Need("a node that keeps connections, or PostgreSQL", _of_the_target, of_machine=False),
+    Need("a service that answers with a Date, or PostgreSQL", _of_the_target, of_machine=False),
 )
