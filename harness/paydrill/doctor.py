@@ -175,9 +175,7 @@ def _needs() -> list[Check]:
     """What some faults need; a drill with one that cannot be had is `not_run`."""
     needs = importlib.import_module("paydrill.needs")
     return [
-        _need(name, need.install, needs.in_the_way(name, "local"))
-        for name, need in needs.known().items()
-        if need.of_machine
+        _need(name, need.install, needs.in_the_way(name, "local")) for name, need in needs.known().items()
     ]
 
 

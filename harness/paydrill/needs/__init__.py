@@ -18,15 +18,11 @@ Probe = Callable[[str], str]
 
 @dataclass(frozen=True)
 class Need:
-    """name: the word in a fault's `needs`; install: a command that mends it, empty where none does.
-
-    of_machine: False for what the target has or has not: the fault itself looks at its place for that
-    """
+    """name: the word in a fault's `needs`; install: a command that mends it, empty where none does."""
 
     name: str
     probe: Probe
     install: str = ""
-    of_machine: bool = True
 
 
 @dataclass(frozen=True)
