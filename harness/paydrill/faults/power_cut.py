@@ -35,7 +35,7 @@ class PowerIsOff:
 
 @dataclass(frozen=True, kw_only=True)
 class PowerCut(DiskFault):
-    """Both disks of the node drop every write that was not flushed, and all its processes are killed.
+    """All processes of the node are killed, and both its disks drop every write that was not flushed.
 
     Later the disks are mounted anew and the server recovers from what they hold. A server that flushes
     what it acknowledges loses nothing.
@@ -61,11 +61,12 @@ class PowerCut(DiskFault):
         with running_again(stack, nodes), ExitStack() as heal:
             for disk in dark:
                 heal.callback(_light, stack, disk)
-            # The WAL first: what is acknowledged after it has gone dark could not be honest.
-            for disk in sorted(dark, key=lambda disk: disk.name, reverse=True):
-                disks.cut_power(disk.mount)
+            # The processes first: a flush that is under way while ext4 goes dark can report success although
+            # its transaction is dropped, and a server that lives on would acknowledge what no disk ever had.
             for node in nodes:
                 stack.kill(node)
+            for disk in dark:
+                disks.cut_power(disk.mount)
             yield PowerIsOff(stack, dark)
 
 
