@@ -113,3 +113,31 @@ def test_devices_of_other_folders_are_left_alone(device: str, tmp_path: Path) ->
     loops.remove(other)
     assert loops.of_files_below(tmp_path) == [device]
     assert loops.of_files_below(Path(str(tmp_path)[:-1])) == []
+
+
+def test_a_view_made_meanwhile_lets_go_of_a_disk_that_is_not_its_own(device, tmp_path):
+    mount = tmp_path / loops.place("wal")
+    loops.mount(device, mount)
+    ready_r, ready_w = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            namespaces.unshare(namespaces.NEWNS)
+            namespaces.make_mounts_private()
+            loops.let_go_of_other_drills()
+            os.write(ready_w, b"!")
+            signal.pause()
+        finally:
+            os._exit(1)
+    os.close(ready_w)
+    try:
+        assert os.read(ready_r, 1) == b"!"
+        disks.cut_power(mount)
+        loops.unmount(mount)
+        loops.mount(device, mount)
+        assert not disks.is_dead(mount), "the child has the old one"
+        loops.unmount_below(tmp_path)
+        loops.remove(tmp_path)
+    finally:
+        os.close(ready_r)
+        end(child)

@@ -156,7 +156,7 @@ def measured(name: str, folder: Path, strikes: list[Callable[[Stack], Measured]]
         (setup.run_dir / "measured.json").write_text(json.dumps(results))
 
     with backend.launch(setup, conductor) as world:
-        outcome = world.wait(120)
+        outcome = world.wait(300)
     results = setup.run_dir / "measured.json"
     assert results.exists(), (outcome, (setup.run_dir / "logs" / "conductor.log").read_text()[-3000:])
     found = [Measured(**one) for one in json.loads(results.read_text())]

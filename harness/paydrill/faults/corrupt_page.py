@@ -17,7 +17,7 @@ from paydrill.faults.node_fault import NodeFault, nodes_of_target, running_again
 from paydrill.topology import Node
 
 SQL_WITHIN_S = 2.0
-ENDED_WITHIN_S = 5.0
+ENDED_WITHIN_S = 10.0  # its last checkpoint included
 HEALTHY_WITHIN_S = 20.0
 PROGRAM_WITHIN_S = 10.0
 SECTOR_BYTES = 512
