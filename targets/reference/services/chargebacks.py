@@ -11,7 +11,7 @@ from services.database import Connection, Row
 from services.ledger import CLEARING, Posting, post
 from services.log import log
 from services.order_states import move_order
-from services.outbox import ORDER_REFUNDED, announce
+from services.outbox import Event
 from services.payment_states import Cause, Locked, lock_payment, move_payment
 
 BATCH = 50
@@ -80,9 +80,8 @@ async def _book(tx: Connection, locked: Locked, found: PspDispute, cause: Cause)
         state = "refund_pending"
     if state != "refund_pending":
         return
-    version = await move_order(tx, locked.order_id, state, "refunded", "chargeback", found.psp_id)
-    told = {"order": locked.order_id, "refunded": locked.amount, "currency": locked.currency}
-    await announce(tx, locked.order_id, ORDER_REFUNDED, version, told)
+    event = Event.refunded(locked.order_id, locked.amount, locked.currency)
+    await move_order(tx, locked.order_id, state, "refunded", "chargeback", found.psp_id, event)
 
 
 async def _book_surplus(tx: Connection, found: PspDispute, surplus: Row, cause: Cause) -> None:

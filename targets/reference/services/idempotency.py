@@ -61,14 +61,16 @@ async def once_in_phases(
     proceed: Callable[[str], Awaitable[Step]],
     finish: Callable[[Connection, str, Step], Awaitable[Answer]],
     *,
+    new_resource: str | None = None,
     finish_reads: bool = False,
 ) -> Answer:
     """Claim and intent in one transaction, `proceed` outside of any, the result in a second one.
 
+    new_resource: the id that `begin` gives to what it writes down, where it has to: the claim says so at once.
     A Refusal of `finish` says that in the end nothing was done: the key is free again. One that only reads
     (`finish_reads`) needs no transaction: keeping what it says is one statement.
     """
-    begun = await _begin(db, scope, lease_s, begin)
+    begun = await _begin(db, scope, lease_s, begin, new_resource)
     if isinstance(begun, Answer):
         return begun
     step = await proceed(begun.resource)
@@ -84,10 +86,12 @@ async def once_in_phases(
         raise
 
 
-async def _begin(db: Database, scope: Scope, lease_s: float, begin: Begin) -> Answer | Begun:
+async def _begin(
+    db: Database, scope: Scope, lease_s: float, begin: Begin, new_resource: str | None = None
+) -> Answer | Begun:
     try:
         async with db.transaction() as tx:
-            claim = await _claim(tx, scope, lease_s)
+            claim = await _claim(tx, scope, lease_s, new_resource)
             if isinstance(claim, Answer):
                 return claim
             if claim.resource is not None:
@@ -95,7 +99,8 @@ async def _begin(db: Database, scope: Scope, lease_s: float, begin: Begin) -> An
             begun = await begin(tx)
             if isinstance(begun, Answer):
                 return await _keep(tx, scope, begun)
-            await _remember(tx, scope, begun.resource)
+            if begun.resource != new_resource:
+                await _remember(tx, scope, begun.resource)
             return begun
     except Refusal as refusal:
         if not refusal.executed:
@@ -108,13 +113,15 @@ async def _begin(db: Database, scope: Scope, lease_s: float, begin: Begin) -> An
             return await _keep(tx, scope, refusal.answer())
 
 
-async def _claim(tx: Connection, scope: Scope, lease_s: float) -> _Claim | Answer:
+async def _claim(
+    tx: Connection, scope: Scope, lease_s: float, new_resource: str | None = None
+) -> _Claim | Answer:
     """Raises Refusal: 409 while another holder is at work, 422 for a key of another body, 503 while frozen."""
     fresh = await tx.fetchrow(
-        f"""INSERT INTO idempotency (caller, route, key, fingerprint, state, lease_until)
-            VALUES ($1, $2, $3, $4, 'in_progress', clock_timestamp() + make_interval(secs => $5))
+        f"""INSERT INTO idempotency (caller, route, key, fingerprint, state, resource, lease_until)
+            VALUES ($1, $2, $3, $4, 'in_progress', $6, clock_timestamp() + make_interval(secs => $5))
             ON CONFLICT DO NOTHING RETURNING {IS_FROZEN} AS frozen""",
-        scope.caller, scope.route, scope.key, scope.fingerprint, lease_s,
+        scope.caller, scope.route, scope.key, scope.fingerprint, lease_s, new_resource,
     )  # fmt: skip
     if fresh is not None:
         KEYS.labels("fresh").inc()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.answers import Refusal
 from services.database import Database
+from services.ids import new_id
 from services.log import log
 from services.payment_open import OpenPayment, open_payment
 from services.psps import Psps
@@ -37,7 +38,7 @@ async def _open(db: Database, psps: Psps, wish: OpenPayment) -> None:
     """Due at once. A payments node that hears of the attempt later finds this payment."""
     try:
         async with db.transaction() as tx:
-            payment, _ = await open_payment(tx, wish, psps.names(), 0.0)
+            payment, _ = await open_payment(tx, new_id("pay"), wish, psps.names(), 0.0)
     except Refusal:
         return
     log("lost_attempt_opened", order=wish.order, payment=payment.id)

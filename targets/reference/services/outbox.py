@@ -1,19 +1,28 @@
-"""Events for other systems, written in the transaction that they tell of; relay.py sends them."""
+"""Events for other systems, written by the statement that makes the change that they tell of (order_states.py).
+
+relay.py sends them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 from services.answers import to_json
-from services.database import Connection
 
 ORDER_PAID = "order.paid"
 ORDER_REFUNDED = "order.refunded"
 
 
-async def announce(tx: Connection, order_id: str, kind: str, seq: int, payload: Mapping[str, object]) -> None:
-    """`seq` is the order's version after the change: it orders the events of one order."""
-    await tx.execute(
-        "INSERT INTO outbox (event_ref, order_id, kind, seq, payload) VALUES ($1, $2, $3, $4, $5)",
-        f"{order_id}:{seq}", order_id, kind, seq, to_json(payload),
-    )  # fmt: skip
+@dataclass(frozen=True)
+class Event:
+    kind: str
+    payload: str
+
+    @classmethod
+    def paid(cls, order_id: str, amount: int, currency: str) -> Event:
+        return cls(ORDER_PAID, to_json({"order": order_id, "amount": amount, "currency": currency}))
+
+    @classmethod
+    def refunded(cls, order_id: str, refunded: int, currency: str) -> Event:
+        """`refunded`: of the order in all."""
+        return cls(ORDER_REFUNDED, to_json({"order": order_id, "refunded": refunded, "currency": currency}))

@@ -9,7 +9,6 @@ from pydantic import Field
 
 from services.answers import state_conflict
 from services.database import Connection
-from services.ids import new_id
 from services.payment_rows import PAYMENT_COLUMNS, Payment
 from services.routing import Earlier, choose
 from services.web import Body
@@ -25,10 +24,9 @@ class OpenPayment(Body):
 
 
 async def open_payment(
-    tx: Connection, wish: OpenPayment, psps: Sequence[str], lease_s: float
+    tx: Connection, payment_id: str, wish: OpenPayment, psps: Sequence[str], lease_s: float
 ) -> tuple[Payment, bool]:
-    """The attempt's payment, and whether it is new. Raises Refusal if another one is live."""
-    payment_id = new_id("pay")
+    """The attempt's payment, and whether it is new, with that id. Raises Refusal if another one is live."""
     row = await tx.fetchrow(
         f"""WITH made AS (INSERT INTO payments (id, order_id, attempt, amount, currency, token, psp, capture, state,
                                                psp_key, next_check_at)

@@ -15,6 +15,7 @@ from services.authorisations import CapturePayment, VoidPayment, begin_capture, 
 from services.charging import charge, give_back, operate
 from services.database import Connection, Database
 from services.idempotency import Begun, Scope, once_in_phases
+from services.ids import new_id
 from services.payment_open import OpenPayment, load_payment, open_payment, reroute
 from services.payment_rows import Payment
 from services.payment_states import Cause
@@ -48,10 +49,11 @@ class Payments:
         key = key_of(request)
         wish, fingerprint = await read_body(request, OpenPayment)
         lease_s = self._settings.payments_lease_s
+        new_payment = new_id("pay")
         new: dict[str, Payment] = {}
 
         async def begin(tx: Connection) -> Begun:
-            payment, is_new = await open_payment(tx, wish, self._psps.names(), lease_s)
+            payment, is_new = await open_payment(tx, new_payment, wish, self._psps.names(), lease_s)
             if is_new:
                 new[payment.id] = payment
             return Begun(payment.id)
@@ -72,7 +74,9 @@ class Payments:
             return settled_answer(payment_id, await settle(tx, payment_id, outcome, REQUEST), outcome)
 
         scope = Scope("orders", "POST /v1/payments", key, fingerprint)
-        return respond(await once_in_phases(self._db, scope, lease_s, begin, proceed, finish))
+        return respond(
+            await once_in_phases(self._db, scope, lease_s, begin, proceed, finish, new_resource=new_payment)
+        )
 
     async def _charge_first(self, payment: Payment) -> ChargeOutcome:
         """Charge a payment that nobody has sent anywhere. What its PSP does not take may go to another one."""

@@ -9,7 +9,7 @@ from services.database import Connection
 from services.ledger import CLEARING, Posting, post
 from services.log import log
 from services.order_states import move_order
-from services.outbox import ORDER_PAID, ORDER_REFUNDED, announce
+from services.outbox import ORDER_PAID, Event
 from services.payment_metrics import REFUND_MOVES
 from services.payment_rows import OPEN_REFUND, REFUND_COLUMNS, Refund
 from services.payment_states import Cause, Locked, lock_payment
@@ -127,9 +127,8 @@ async def _book(tx: Connection, paid: Locked, refund: Refund, cause: Cause) -> N
 async def _finish_order(
     tx: Connection, order: Locked, refunded: int, new: str, cause: Cause, refund_id: str
 ) -> None:
-    version = await move_order(tx, order.order_id, "refund_pending", new, cause.name, refund_id)
-    told = {"order": order.order_id, "refunded": refunded, "currency": order.currency}
-    await announce(tx, order.order_id, ORDER_REFUNDED, version, told)
+    event = Event.refunded(order.order_id, refunded, order.currency)
+    await move_order(tx, order.order_id, "refund_pending", new, cause.name, refund_id, event)
 
 
 async def _go_on_without(tx: Connection, paid: Locked, refund: Refund, cause: Cause) -> None:

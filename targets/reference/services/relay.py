@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import aiohttp
 
-from services.database import Connection, Database, Row
+from services.database import Database, Row
 from services.log import log
-from services.order_states import move_order
+from services.order_states import move_those_in
 from services.outbox import ORDER_PAID
 
 BATCH = 50
@@ -42,8 +42,8 @@ class Relay:
 
     async def run_once(self) -> int:
         """How many events were acknowledged."""
-        async with self._db.transaction() as tx:
-            taken = await tx.fetch(_TAKE, BATCH, LEASE_S)
+        async with self._db.connection() as connection:
+            taken = await connection.fetch(_TAKE, BATCH, LEASE_S)
         results = await asyncio.gather(*(self._send(event) for event in taken))
         sent = [event for event, done in zip(taken, results, strict=True) if done]
         await self._mark(sent)
@@ -67,12 +67,15 @@ class Relay:
             return False
 
     async def _mark(self, sent: Sequence[Row]) -> None:
-        for event in sent:
-            async with self._db.transaction() as tx:
-                if event["kind"] == ORDER_PAID:
-                    await _fulfilled(tx, event)
-                await tx.execute("UPDATE outbox SET sent_at = clock_timestamp() WHERE id = $1", event["id"])
         if sent:
+            # Fulfilment has these orders. Where a refund came first, the order stays where that took it.
+            orders = {event["order_id"]: event["event_ref"] for event in sent if event["kind"] == ORDER_PAID}
+            async with self._db.transaction() as tx:
+                await move_those_in(tx, "paid", "fulfilled", "fulfilment", orders)
+                await tx.execute(
+                    "UPDATE outbox SET sent_at = clock_timestamp() WHERE id = ANY($1)",
+                    [event["id"] for event in sent],
+                )
             return
         async with self._db.connection() as connection:
             await connection.execute(
@@ -80,10 +83,3 @@ class Relay:
                    WHERE sent_at IS NULL AND tries > 0""",
                 RETRY_S,
             )
-
-
-async def _fulfilled(tx: Connection, event: Row) -> None:
-    """Fulfilment has the order. Where a refund came first, the order stays where that took it."""
-    state = await tx.fetchval("SELECT state FROM orders WHERE id = $1 FOR UPDATE", event["order_id"])
-    if state == "paid":
-        await move_order(tx, event["order_id"], "paid", "fulfilled", "fulfilment", event["event_ref"])

@@ -12,7 +12,7 @@ from services.database import Connection
 from services.ledger import capture_of_order
 from services.log import log
 from services.order_states import move_order
-from services.outbox import ORDER_PAID, announce
+from services.outbox import Event
 from services.payment_states import (
     Cause,
     Locked,
@@ -88,9 +88,8 @@ async def _captured(tx: Connection, locked: Locked, outcome: Captured, cause: Ca
     await move_payment(
         tx, locked, "captured", cause, psp_id=outcome.psp_id, amount=outcome.amount, posting=posting
     )
-    version = await move_order(tx, locked.order_id, locked.order_state, "paid", cause.name, locked.payment_id)
-    paid = {"order": locked.order_id, "amount": outcome.amount, "currency": outcome.currency}
-    await announce(tx, locked.order_id, ORDER_PAID, version, paid)
+    event = Event.paid(locked.order_id, outcome.amount, outcome.currency)
+    await move_order(tx, locked.order_id, locked.order_state, "paid", cause.name, locked.payment_id, event)
     await sell(tx, locked.order_id)
     return "captured"
 

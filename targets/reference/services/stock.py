@@ -38,26 +38,20 @@ async def reserve_again(tx: Connection, order_id: str) -> None:
 
 
 async def sell(tx: Connection, order_id: str) -> None:
-    """The order is paid: what was reserved for it is sold."""
-    if await _let_go(tx, order_id):
-        await _move(tx, order_id, "reserved = reserved - i.qty, sold = sold + i.qty")
+    """The order is paid: what was reserved for it is sold, once."""
+    await _let_go(tx, order_id, "reserved = reserved - i.qty, sold = sold + i.qty")
 
 
 async def release(tx: Connection, order_id: str) -> None:
     """The order will not be paid, or not by this attempt: back to the shelf, once."""
-    if await _let_go(tx, order_id):
-        await _move(tx, order_id, "reserved = reserved - i.qty, available = available + i.qty")
+    await _let_go(tx, order_id, "reserved = reserved - i.qty, available = available + i.qty")
 
 
-async def _let_go(tx: Connection, order_id: str) -> bool:
-    """Whether the order still held its stock; it does not any more."""
-    held = "UPDATE orders SET stock_held = false WHERE id = $1 AND stock_held RETURNING true"
-    return bool(await tx.fetchval(held, order_id))
-
-
-async def _move(tx: Connection, order_id: str, change: str) -> None:
+async def _let_go(tx: Connection, order_id: str, change: str) -> None:
+    """Nothing for an order that holds no stock any more."""
     await tx.execute(
-        f"""WITH items AS (SELECT sku, qty FROM order_items WHERE order_id = $1),
+        f"""WITH held AS (UPDATE orders SET stock_held = false WHERE id = $1 AND stock_held RETURNING id),
+                 items AS (SELECT i.sku, i.qty FROM order_items i JOIN held ON i.order_id = held.id),
                  locked AS (SELECT s.sku FROM stock s JOIN items USING (sku) ORDER BY s.sku FOR UPDATE OF s)
             UPDATE stock SET {change}
             FROM items i JOIN locked USING (sku) WHERE stock.sku = i.sku""",

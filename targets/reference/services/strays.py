@@ -7,7 +7,7 @@ from services.database import Connection, Row
 from services.ledger import capture_of_order, post
 from services.log import log
 from services.order_states import move_order
-from services.outbox import ORDER_PAID, announce
+from services.outbox import Event
 from services.payment_rows import CAME_TO_NOTHING
 from services.payment_states import Cause
 from services.psp_outcomes import Captured, PspIntent
@@ -54,9 +54,8 @@ async def _attach(
     )  # fmt: skip
     posting = capture_of_order(charge.psp_id, charge.amount, charge.currency, psp, order["id"], cause.name)
     await post(tx, posting)
-    version = await move_order(tx, order["id"], "payment_pending", "paid", cause.name, payment_id)
-    paid = {"order": order["id"], "amount": charge.amount, "currency": charge.currency}
-    await announce(tx, order["id"], ORDER_PAID, version, paid)
+    event = Event.paid(order["id"], charge.amount, charge.currency)
+    await move_order(tx, order["id"], "payment_pending", "paid", cause.name, payment_id, event)
     await sell(tx, order["id"])
     refs = {"psp_payment": charge.psp_id, "order": order["id"], "payment": payment_id}
     await report(
