@@ -14,6 +14,7 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_unsent ON outbox (order_id, seq) WHERE sent_at IS NULL;
 
+-- Events that can have an effect, each once. `effect`: none, or the state of what it was about.
 CREATE TABLE webhook_inbox (
     event_id    text PRIMARY KEY,
     type        text NOT NULL,
