@@ -64,16 +64,19 @@ def step(rate: float, seconds: int, topology: str) -> dict[str, Any]:
         run = Path(out) / "latest"
         done = checkouts(run)
         latencies = sorted(one.ms for one in done if one.due_s >= WARM_UP_S)
+        # A machine that is busy with other things ends fewer than are asked for.
+        ended = sum(WARM_UP_S <= one.end_s <= seconds for one in done) / (seconds - WARM_UP_S)
         cpu = spent_in(looks, *warm_load(run))
     return {
         "rate": rate,
         "verdict": verdict["verdict"],
         "ok": verdict["load"]["ok"],
+        "ended_per_s": round(ended, 1),
         "dropped": verdict["load"]["dropped"],
         "p50_ms": quantile(latencies, 0.5),
         "p99_ms": quantile(latencies, 0.99),
         "cpu_ms_per_checkout": {
-            name: round(1000 * used_s / max(1.0, rate), 2) for name, used_s in sorted(cpu.items())
+            name: round(1000 * used_s / max(1.0, ended), 2) for name, used_s in sorted(cpu.items())
         },
     }
 
@@ -144,6 +147,10 @@ class Took:
 
     due_s: float
     ms: float
+
+    @property
+    def end_s(self) -> float:
+        return self.due_s + self.ms / 1000
 
 
 def checkouts(run: Path) -> list[Took]:
