@@ -59,6 +59,21 @@ def test_an_expired_order_of_what_is_sold_out_is_refused_and_stays_as_it_is(shor
     assert _stock(short, "hot")["left"] == 200
 
 
+AHEAD = "clock_timestamp() + interval '10 minutes'"
+
+
+def test_what_was_written_while_the_databases_clock_was_ahead_is_not_waited_for(short):
+    order, token = short.create("ahead"), next(short.tokens)
+    short.sql(f"UPDATE orders SET held_since = {AHEAD} WHERE id = '{order}'")
+    short.await_state(order, "created")
+    short.sql(f"ALTER TABLE outbox ALTER next_try_at SET DEFAULT {AHEAD}")
+    try:
+        assert short.pay(order, token, "ahead-pay", 435).status == 200
+        short.await_state(order, "fulfilled")
+    finally:
+        short.sql("ALTER TABLE outbox ALTER next_try_at SET DEFAULT clock_timestamp()")
+
+
 def test_stock_never_expires_while_a_payment_is_under_way(short):
     order, token = short.create("slow", [{"sku": "pot", "qty": 1}], total=1999), next(short.tokens)
     short.psp.arm(action="create", token=token, point="before_commit", max_s=20)

@@ -27,7 +27,7 @@ async def _expire_one(tx: Connection, life_s: float) -> bool:
     order = await tx.fetchrow(
         """SELECT id, state FROM orders
            WHERE stock_held AND state IN ('reserved', 'payment_failed')
-             AND held_since < clock_timestamp() - make_interval(secs => $1)
+             AND is_older(held_since, $1)
            ORDER BY held_since LIMIT 1 FOR UPDATE SKIP LOCKED""",
         life_s,
     )

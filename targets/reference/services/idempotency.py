@@ -129,7 +129,7 @@ async def _claim(
             raise frozen()
         return _Claim(None)
     row = await tx.fetchrow(
-        f"""SELECT fingerprint, state, resource, status, body, lease_until > clock_timestamp() AS leased,
+        f"""SELECT fingerprint, state, resource, status, body, NOT is_due(lease_until) AS leased,
                    {IS_FROZEN} AS frozen
             FROM idempotency WHERE caller = $1 AND route = $2 AND key = $3 FOR UPDATE""",
         scope.caller, scope.route, scope.key,

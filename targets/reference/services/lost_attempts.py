@@ -17,7 +17,7 @@ async def open_lost_attempts(db: Database, psps: Psps, older_than_s: float) -> N
         rows = await connection.fetch(
             """SELECT o.id, o.pay_attempt, o.total, o.currency, o.pay_token, o.pay_capture FROM orders o
                WHERE o.state = 'payment_pending'
-                 AND o.updated_at < clock_timestamp() - make_interval(secs => $1)
+                 AND is_older(o.updated_at, $1)
                  AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.order_id = o.id AND p.attempt = o.pay_attempt)
                LIMIT $2""",
             older_than_s, BATCH,

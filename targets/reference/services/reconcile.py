@@ -36,7 +36,7 @@ CAUSE = Cause("reconciler")
 _TAKE = """
 UPDATE {table} SET checks = checks + 1,
        next_check_at = clock_timestamp() + make_interval(secs => least(power(2, checks), $2))
-WHERE id IN (SELECT id FROM {table} r WHERE state IN {states} AND next_check_at <= clock_timestamp() AND {psp} = $3
+WHERE id IN (SELECT id FROM {table} r WHERE state IN {states} AND is_due(next_check_at) AND {psp} = $3
              ORDER BY next_check_at LIMIT $1 FOR UPDATE SKIP LOCKED)
 RETURNING {columns}"""
 

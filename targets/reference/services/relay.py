@@ -25,7 +25,7 @@ RETRY_S = 0.5
 _TAKE = """
 UPDATE outbox SET tries = tries + 1, next_try_at = clock_timestamp() + make_interval(secs => $2)
 WHERE id IN (SELECT o.id FROM outbox o
-             WHERE o.sent_at IS NULL AND o.next_try_at <= clock_timestamp()
+             WHERE o.sent_at IS NULL AND is_due(o.next_try_at)
                AND NOT EXISTS (SELECT 1 FROM outbox e
                                WHERE e.order_id = o.order_id AND e.sent_at IS NULL AND e.seq < o.seq)
              ORDER BY o.id LIMIT $1 FOR UPDATE SKIP LOCKED)

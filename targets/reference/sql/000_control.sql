@@ -1,3 +1,13 @@
+-- Nothing here is put off by more than some seconds. What is put off further was written while this server's
+-- clock was ahead, and has been put right since: it would be waited for in vain.
+CREATE FUNCTION is_due(at timestamptz) RETURNS boolean LANGUAGE sql VOLATILE AS $$
+    SELECT at <= clock_timestamp() OR at > clock_timestamp() + interval '1 minute'
+$$;
+-- For the same reason what lies ahead of the clock by so much counts as old.
+CREATE FUNCTION is_older(at timestamptz, than_s double precision) RETURNS boolean LANGUAGE sql VOLATILE AS $$
+    SELECT at < clock_timestamp() - make_interval(secs => than_s) OR at > clock_timestamp() + interval '1 minute'
+$$;
+
 -- What operators can switch, and the record of what they did.
 CREATE TABLE switches (
     name       text PRIMARY KEY,
