@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from typing import Any
 from host_state import HostState, changed_since
 from process_tree import descendants, wait_until_gone
 
-from paydrill import faults, library
+from paydrill import faults, library, needs
 from paydrill.random_plan import write_scenario
 from paydrill.target_file import load_target
 
@@ -35,10 +34,8 @@ class Audited:
 
     @property
     def spoilt_by_host(self) -> bool:
-        """Inconclusive on a machine that did not keep up: it says nothing about the target."""
-        fit = next((one for one in self.verdict["guards"] if one["name"] == "host_fit"), None)
-        unfit = fit is not None and (fit["verdict"] != "pass" or fit["detail"].endswith("even so"))
-        return self.verdict["verdict"] == "inconclusive" and unfit
+        """Inconclusive for no other reason than that the machine did not keep up."""
+        return {one["code"] for one in self.verdict["reasons"]} == {"host_unfit"}
 
     def told(self) -> str:
         """For a failed test: the reasons, and the file to run it again with."""
@@ -48,16 +45,19 @@ class Audited:
         )
 
 
-def lacking() -> set[str]:
-    """Faults that this machine cannot do: without root no disk can be broken."""
-    unprivileged = os.geteuid() != 0
-    return {name for name, fault in faults.known().items() if unprivileged and "root" in fault.needs}
+def lacking(backend: str) -> set[str]:
+    """Faults that this machine cannot do."""
+    return {
+        name
+        for name, fault in faults.known().items()
+        if any(needs.in_the_way(need, backend) for need in fault.needs)
+    }
 
 
 def run_audited(seed: int, backend: str, folder: Path, out: Path) -> Audited:
     """The scenario is written to `folder`, run into `out`, and kept."""
     target = load_target(library.target_folder(library.DEFAULT_TARGET))
-    scenario = write_scenario(folder, seed, target, backend, lacking())
+    scenario = write_scenario(folder, seed, target, backend, lacking(backend))
     before = HostState.now()
     arguments = [scenario, "--backend", backend, "--seed", str(seed), "--json", "--out", out]
     process = subprocess.Popen(
