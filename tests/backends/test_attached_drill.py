@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
-import signal
-import socket
 import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
 
 import pytest
+import shop_by_hand
+from shop_by_hand import BIN, EXAMPLE, ROOT, await_entrance, commands
 
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "targets" / "attached"
-BIN = Path(sys.executable).parent
-ENTRANCE = "http://127.0.0.1:8200/health"
 KILL = """\
 name: kill-the-shop
 title: {en: The shop dies, zh: 商店崩溃}
@@ -30,44 +20,12 @@ expect: {invariants: all}
 """
 
 
-def commands():
-    """The README's two commands."""
-    start, drill = re.findall(r"```sh\n(.*?)```", (EXAMPLE / "README.md").read_text(), re.S)
-    return start.strip(), drill.strip()
-
-
 @pytest.fixture
 def by_hand(tmp_path):
-    """The minishop, started by the README's first command; only its folder is the test's."""
-    for port in (8200, 12200):
-        with socket.socket() as trial:
-            if trial.connect_ex(("127.0.0.1", port)) == 0:
-                pytest.skip(f"something of somebody else's listens on port {port} of this machine")
-    command = commands()[0].replace("/tmp/minishop", str(tmp_path / "shop"))
-    env = {"PATH": f"{BIN}:{os.environ['PATH']}", "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
-    process = subprocess.Popen(["bash", "-c", command], cwd=ROOT, env=env)
-    try:
-        await_entrance(process)
+    if taken := shop_by_hand.port_in_use():
+        pytest.skip(f"something of somebody else's listens on port {taken} of this machine")
+    with shop_by_hand.started(tmp_path) as process:
         yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def await_entrance(process, within_s=30.0):
-    give_up = time.monotonic() + within_s
-    while True:
-        assert process.poll() is None, "the shop has ended"
-        try:
-            with urllib.request.urlopen(ENTRANCE, timeout=2):
-                return
-        except OSError:
-            assert time.monotonic() < give_up, "the shop does not answer"
-            time.sleep(0.05)
 
 
 def paydrill(*arguments, out):

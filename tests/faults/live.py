@@ -31,7 +31,9 @@ from paydrill import faults, needs, other_sources
 from paydrill.backends import Backend, Stack, StackSetup
 from paydrill.backends.probe import startup_packet
 from paydrill.faults import Fault, InForce, LoadGauge, Scene, ShapesLoad, Unfolds, Witness
+from paydrill.target_file import load_target
 from paydrill.topology import INSTRUMENTS, Edge, Topology
+from paydrill.topology_file import load_topology
 
 RESULTS = "faults.json"
 IN_FORCE, HEALED = "in-force", "healed"
@@ -60,6 +62,18 @@ PLACES: Mapping[str, Mapping[str, object]] = {
     "disk": {"node": "db-1"},
     "load": {"rate_per_s": RATE_PER_S},
 }
+PLACES_OUTSIDE: Mapping[str, Mapping[str, object]] = {
+    "edge": {"edge": "payments->psp"},
+    "sets of nodes": {"nodes": ("payments",), "from_": ("psp",)},
+}
+# What the shop outside cannot show: it holds no money, asks for no list and is told nothing by its PSP.
+NOT_OUTSIDE = frozenset(
+    {
+        "psp_auth_expiry",
+        "psp_lookup_lag",
+        *("webhook_duplicate", "webhook_reorder", "webhook_delay", "webhook_drop", "webhook_before_response"),
+    }
+)
 # More than a fault's own example: other kinds of servers, other ways.
 MORE: Mapping[str, Mapping[str, object]] = {
     "bandwidth to the database": {"edge": "store->db"},
@@ -121,19 +135,29 @@ def cases() -> list[str]:
     return [*faults.known(), *MORE]
 
 
+def can_be_tried(case: str, backend: str) -> bool:
+    """The fault claims the backend; a stack of somebody else's gets each fault once, where its shop can show it."""
+    fault = class_of(case)
+    if backend == "attached" and (case in MORE or case in NOT_OUTSIDE):
+        return False
+    return backend in fault.backends
+
+
 def class_of(case: str) -> type[Fault]:
     return faults.known()[case.split()[0]]
 
 
-def fault_of(case: str) -> Fault:
+def fault_of(case: str, backend: str = "local") -> Fault:
     fault = class_of(case)
     names = {field.name for field in fields(fault)}  # type: ignore[arg-type]
-    places = {} if kind_of(case) == "reference" else PLACES.get(fault.hits, {})
+    places = KINDS[kind_of(case, backend)].places.get(fault.hits, {})
     return fault(**{k: v for k, v in {**fault.example, **places, **MORE.get(case, {})}.items() if k in names})  # type: ignore[call-arg] # fmt: skip
 
 
-def kind_of(case: str) -> str:
-    """Which stack the case is tried on: `mini` or `reference`."""
+def kind_of(case: str, backend: str = "local") -> str:
+    """Which stack the case is tried on: `mini`, `reference`, or `outside` where somebody else runs one."""
+    if backend == "attached":
+        return "outside"
     fault = class_of(case)
     return "reference" if fault.hits in HITS_ON_REFERENCE or fault.name in ON_REFERENCE else "mini"
 
@@ -153,12 +177,12 @@ def one_of_today(names: list[str], day: int | None = None) -> str:
     return names[day % len(names)]
 
 
-def setup_for(wanted: list[str], folder: Path) -> StackSetup:
+def setup_for(wanted: list[str], folder: Path, backend: str = "local") -> StackSetup:
     """The stack of all these cases, with disks, clocks and counted memory of its own where a case asks for them."""
-    (kind,) = {kind_of(case) for case in wanted}
+    (kind,) = {kind_of(case, backend) for case in wanted}
     disks = any(class_of(case).hits == "disk" for case in wanted)
     setup = KINDS[kind].setup(folder)
-    chosen = [fault_of(case) for case in wanted]
+    chosen = [fault_of(case, backend) for case in wanted]
     others = other_sources.prepare(chosen, setup.target.folder, setup.source, folder / "others")
     return replace(
         setup,
@@ -187,9 +211,18 @@ def backend_of(name: str) -> Backend:
         from paydrill.backends.docker import DockerBackend
 
         return DockerBackend(print)
+    if name == "attached":
+        return outside_backend()
     from paydrill.backends.local import LocalBackend
 
     return LocalBackend()
+
+
+def outside_backend() -> Backend:
+    from paydrill.backends.choose import choose_for
+
+    target = load_target(stack_of_reference.TARGETS / "attached")
+    return choose_for("attached", target, load_topology(target, "outside"), None, print).backend
 
 
 def cleaned(backend: str) -> list[str]:
@@ -213,17 +246,17 @@ class Result:
     error: str = ""
 
 
-def conduct(wanted: list[str]) -> Callable[[Stack, Callable[[], bool]], None]:
+def conduct(wanted: list[str], backend: str) -> Callable[[Stack, Callable[[], bool]], None]:
     """A conductor that puts one case after the other in force, sees it, heals it and looks what is left."""
 
     def conductor(stack: Stack, _: Callable[[], bool]) -> None:
         results: dict[str, Result] = {}
-        kind = KINDS[kind_of(wanted[0])]
+        kind = KINDS[kind_of(wanted[0], backend)]
         with kind.load(stack) as load:
             for number, case in enumerate(wanted, 1):
                 began = time.monotonic()
                 try:
-                    results[case] = _try(scene(stack, load, number), kind, case)
+                    results[case] = _try(scene(stack, load, number), kind, case, backend)
                 except Exception:
                     results[case] = Result(False, "", (), traceback.format_exc())
                 print(f"{case}: {results[case]} ({time.monotonic() - began:.2f} s)", flush=True)
@@ -233,13 +266,13 @@ def conduct(wanted: list[str]) -> Callable[[Stack, Callable[[], bool]], None]:
     return conductor
 
 
-def _try(scene: Scene, kind: Kind, case: str) -> Result:
+def _try(scene: Scene, kind: Kind, case: str, backend: str) -> Result:
     stack = scene.stack
     stack.wait_healthy(stack.topology.nodes, 20)
-    fault = fault_of(case)
+    fault = fault_of(case, backend)
     with ExitStack() as around:
         around.enter_context(kind.visitors(stack))
-        if isinstance(fault, ShapesLoad) and kind is KINDS["reference"]:
+        if isinstance(fault, ShapesLoad) and kind is not KINDS["mini"]:
             # What shapes the load is in the plan: its customers come besides those who are there anyway.
             scene = replace(scene, load=around.enter_context(stack_of_reference.shaped(stack, fault)))
         seen = _witness(fault, around.enter_context(fault.inject(scene)))
@@ -265,13 +298,6 @@ def _witness(fault: Fault, in_force: InForce) -> Witness:
 def _left(stack: Stack) -> Iterator[str]:
     """Everything that is not as it was before the fault."""
     yield from stack.toxiproxy.leftovers()
-    for node in stack.topology.nodes:
-        if node.service in INSTRUMENTS:
-            continue
-        if stack.process(node) is None:
-            yield f"{node.name} does not run"
-        elif stack.is_paused(node):
-            yield f"{node.name} is paused"
     if dead := stack.dead_instruments():
         yield f"dead: {dead}"
     try:
@@ -289,18 +315,31 @@ class Kind:
     """One of the stacks, and what is specific to it.
 
     setup:    of a fresh run folder
+    places:   where faults strike, by what they say that they hit; elsewhere what their examples say
     load:     what goes on while all the cases are tried one after the other
     visitors: what one case finds besides
     left:     what of one case is still there, where only this stack can tell
     """
 
     setup: Callable[[Path], StackSetup]
+    places: Mapping[str, Mapping[str, object]]
     load: Callable[[Stack], AbstractContextManager[LoadGauge]]
     visitors: Callable[[Stack], AbstractContextManager[None]]
     left: Callable[[Stack], Iterator[str]]
 
 
+def _left_of_nodes(stack: Stack) -> Iterator[str]:
+    for node in stack.topology.nodes:
+        if node.service in INSTRUMENTS:
+            continue
+        if stack.process(node) is None:
+            yield f"{node.name} does not run"
+        elif stack.is_paused(node):
+            yield f"{node.name} is paused"
+
+
 def _left_on_mini(stack: Stack) -> Iterator[str]:
+    yield from _left_of_nodes(stack)
     try:
         address = stack.dial(Edge("client", "lb-1"))
         with urllib.request.urlopen(f"http://{address}/ask", timeout=10) as answer:
@@ -327,31 +366,44 @@ def _sessions(stack: Stack) -> Iterator[None]:
         yield
 
 
+def _left_on_reference(stack: Stack) -> Iterator[str]:
+    yield from _left_of_nodes(stack)
+    yield from stack_of_reference.left_of_shop(stack, "/livez")
+
+
+def _left_outside(stack: Stack) -> Iterator[str]:
+    return stack_of_reference.left_of_shop(stack, "/health")
+
+
 @contextmanager
 def _nobody(_: Stack) -> Iterator[None]:
     yield
 
 
 KINDS: Mapping[str, Kind] = {
-    "mini": Kind(minitarget, _pretended_load, _sessions, _left_on_mini),
+    "mini": Kind(minitarget, PLACES, _pretended_load, _sessions, _left_on_mini),
     "reference": Kind(
         stack_of_reference.reference,
+        {},
         stack_of_reference.shoppers,
         stack_of_reference.merchants_who_capture_later,
-        stack_of_reference.left_of_shop,
+        _left_on_reference,
+    ),
+    "outside": Kind(
+        stack_of_reference.outside, PLACES_OUTSIDE, stack_of_reference.shoppers, _nobody, _left_outside
     ),
 }
 
 
-def hold(case: str) -> Callable[[Stack, Callable[[], bool]], None]:
+def hold(case: str, backend: str) -> Callable[[Stack, Callable[[], bool]], None]:
     """A conductor that keeps one case in force until a stop is asked for, then heals it."""
-    kind = KINDS[kind_of(case)]
+    kind = KINDS[kind_of(case, backend)]
 
     def conductor(stack: Stack, stop_asked: Callable[[], bool]) -> None:
         with (
             kind.load(stack) as load,
             kind.visitors(stack),
-            fault_of(case).inject(scene(stack, load)) as in_force,
+            fault_of(case, backend).inject(scene(stack, load)) as in_force,
         ):
             (stack.setup.run_dir / IN_FORCE).touch()
             while not stop_asked():
@@ -363,10 +415,10 @@ def hold(case: str) -> Callable[[Stack, Callable[[], bool]], None]:
 
 def main() -> None:
     folder, backend, case = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-    setup = setup_for([case], folder)
+    setup = setup_for([case], folder, backend)
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
-    with backend_of(backend).launch(setup, hold(case)) as world:
+    with backend_of(backend).launch(setup, hold(case, backend)) as world:
         while (outcome := world.wait(0.1)) is None:
             if stopping:
                 world.request_stop()

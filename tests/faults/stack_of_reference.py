@@ -8,7 +8,7 @@ import threading
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,13 +16,14 @@ from paydrill.backends import Secrets, Stack, StackSetup
 from paydrill.callers import bearer
 from paydrill.faults import Fault, LoadGauge
 from paydrill.load.child import LoadChild
+from paydrill.load.offers import left_out
 from paydrill.plan import PlannedLoad, Segment, crowds_of, herds_of, segments_of
 from paydrill.scenario import Load, Step
 from paydrill.target_file import load_target
 from paydrill.topology import CLIENT, PSP
 from paydrill.topology_file import load_topology
 
-FOLDER = Path(__file__).resolve().parents[2] / "targets" / "reference"
+TARGETS = Path(__file__).resolve().parents[2] / "targets"
 ORDERS_PER_S = 6.0
 MIX = {"checkout": 4.0, "refund": 1.0, "cancel": 1.0, "closed_browser": 1.0}
 LONGEST_S = 1800.0
@@ -37,9 +38,18 @@ PRICE = 435
 
 def reference(folder: Path, topology: str = "lb-2") -> StackSetup:
     """A setup of the reference target with a fresh run folder below `folder`."""
+    return setup_of(TARGETS / "reference", folder, topology)
+
+
+def outside(folder: Path) -> StackSetup:
+    """The same of a shop that somebody else runs."""
+    return setup_of(TARGETS / "attached", folder, "outside")
+
+
+def setup_of(source: Path, folder: Path, topology: str) -> StackSetup:
     run_dir = folder / f"run-{uuid.uuid4().hex[:8]}"
     (run_dir / "logs").mkdir(parents=True)
-    target = load_target(FOLDER)
+    target = load_target(source)
     return StackSetup(
         run_id=run_dir.name,
         run_dir=run_dir,
@@ -56,35 +66,46 @@ def reference(folder: Path, topology: str = "lb-2") -> StackSetup:
 @contextmanager
 def shoppers(stack: Stack) -> Iterator[LoadGauge]:
     """A few orders a second, until the end of the block."""
-    plan = PlannedLoad((Segment(0.0, LONGEST_S, ORDERS_PER_S),), MIX, MOST_IN_FLIGHT)
-    with load_of(stack, plan, stack.setup.run_dir) as load:
+    plan = PlannedLoad((Segment(0.0, LONGEST_S, ORDERS_PER_S),), mix_of(stack), MOST_IN_FLIGHT)
+    with load_of(stack, plan, stack.setup.run_dir, series_of(stack)) as load:
         yield load
 
 
 @contextmanager
 def shaped(stack: Stack, fault: Fault) -> Iterator[LoadGauge]:
     """Customers as the fault wants them, which begins when the block does; a few seconds of it."""
-    usual = Load(ORDERS_PER_S, SHAPED_S, MIX, MOST_IN_FLIGHT)
+    usual = Load(ORDERS_PER_S, SHAPED_S, mix_of(stack), MOST_IN_FLIGHT)
     step = Step(0.0, SHAPED_S, fault)
     target, seed = stack.setup.target, stack.setup.seed
     plan = PlannedLoad(
         segments_of(usual, (step,)),
-        MIX,
+        usual.mix,
         MOST_IN_FLIGHT,
         crowds=crowds_of(usual, (step,), target, seed),
         herds=herds_of(usual, (step,)),
     )
     folder = stack.setup.run_dir / f"shaped-{fault.name}"
     folder.mkdir()
-    with load_of(stack, plan, folder, series=fault.name) as load:
+    with load_of(stack, plan, folder, f"{series_of(stack)}{fault.name}") as load:
         yield load
+
+
+def mix_of(stack: Stack) -> Mapping[str, float]:
+    """Without the classes that the target does not offer."""
+    missing = left_out(MIX, stack.setup.target, stack.topology)
+    return {name: weight for name, weight in MIX.items() if name not in missing}
+
+
+def series_of(stack: Stack) -> str:
+    """A stack of somebody else's remembers the carts of those who came before."""
+    return stack.setup.run_id if stack.setup.target.attached else ""
 
 
 @contextmanager
 def load_of(stack: Stack, plan: PlannedLoad, folder: Path, series: str = "") -> Iterator[LoadChild]:
     target, topology = stack.setup.target, stack.topology
     entrance = topology.entrance()
-    psp = next(edge for edge in topology.edges if (edge.client, edge.server) == (CLIENT, PSP))
+    psp = next((edge for edge in topology.edges if (edge.client, edge.server) == (CLIENT, PSP)), None)
     with LoadChild(
         plan=plan,
         client=target.client,
@@ -97,8 +118,8 @@ def load_of(stack: Stack, plan: PlannedLoad, folder: Path, series: str = "") -> 
         edge=entrance.name,
         caller_secret=stack.setup.secrets.caller_secret,
         pricing=target.pricing,
-        psp=stack.dial(psp),
-        psp_edge=psp.name,
+        psp=stack.dial(psp) if psp else None,
+        psp_edge=psp.name if psp else None,
         ca_file=stack.setup.ca_of(topology.node(entrance.server)),
         series=series,
     ) as load:
@@ -149,14 +170,14 @@ def _post(url: str, body: object, caller: str, key: str) -> dict[str, object]:
         return told
 
 
-def left_of_shop(stack: Stack) -> Iterator[str]:
+def left_of_shop(stack: Stack, path: str) -> Iterator[str]:
     """Whether the shop can be entered, and its PSP behaves as before; that it is ready is asked of each node by itself."""
     for name, psp in stack.psps.items():
         if rules := psp.rules():
             yield f"{name} still has the rules {rules}"
     address = stack.dial(stack.topology.entrance())
     try:
-        with urllib.request.urlopen(f"http://{address}/livez", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=10) as answer:
             if answer.status != 200:
                 yield f"the shop's entrance answers {answer.status}"
     except OSError as problem:

@@ -17,12 +17,13 @@ import host_state
 import live
 import process_tree
 import pytest
+import shop_by_hand
 
 from paydrill import faults
 from paydrill.backends import processes
 
 HERE = Path(__file__).parent
-BACKENDS = ("local", "docker")
+BACKENDS = ("local", "docker", "attached")
 GONE_WITHIN_S = 10.0
 STOPPED_WITHIN_S = 5.0
 
@@ -40,19 +41,35 @@ def params(today: dict[str, set[str]]) -> list[object]:
         )
         for backend in BACKENDS
         for case in live.cases()
-        if backend in faults.known()[case.split()[0]].backends
+        if live.can_be_tried(case, backend)
     ]
 
 
 NAMES = list(faults.known())
-TODAY = {backend: live.of_today(NAMES) for backend in BACKENDS}
+OUTSIDE = [name for name in NAMES if live.can_be_tried(name, "attached")]
+TODAY = {"local": live.of_today(NAMES), "docker": live.of_today(NAMES), "attached": live.of_today(OUTSIDE)}
 # Each of these brings a stack up for itself alone.
-ENDED_TODAY = {"local": live.of_today(NAMES), "docker": {live.one_of_today(NAMES)}}
+ENDED_TODAY = {
+    "local": live.of_today(NAMES),
+    "docker": {live.one_of_today(NAMES)},
+    "attached": {live.one_of_today(OUTSIDE)},
+}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """For the attached backend: a stack that is not the harness's, and outlives it."""
+    if taken := shop_by_hand.port_in_use():
+        pytest.skip(f"something of somebody else's listens on port {taken} of this machine")
+    with shop_by_hand.started(tmp_path_factory.mktemp("shop")) as process:
+        yield process
 
 
 @pytest.fixture
 def backend(request):
     name = request.param
+    if name == "attached":
+        request.getfixturevalue("shop")
     if lacks := live.backend_of(name).missing():
         if name == "docker" and os.environ.get("PAYDRILL_REQUIRE_DOCKER") == "1":
             pytest.fail(f"PAYDRILL_REQUIRE_DOCKER=1, but: {lacks}")
@@ -77,19 +94,19 @@ def stacks():
 @pytest.fixture
 def healed(request, backend, case, stacks, tmp_path_factory):
     """One stack a backend and kind, for all cases that this session asks for."""
-    which = backend, live.kind_of(case)
+    which = backend, live.kind_of(case, backend)
     if which not in stacks:
         params = [item.callspec.params for item in request.session.items if item.originalname == request.function.__name__]  # fmt: skip
         asked = [(one["backend"], one["case"]) for one in params]
-        wanted = [name for place, name in asked if (place, live.kind_of(name)) == which]
+        wanted = [name for place, name in asked if (place, live.kind_of(name, place)) == which]
         wanted = [case for case in wanted if not live.lacking(backend, case)]
         stacks[which] = results_of(backend, wanted, tmp_path_factory.mktemp("-".join(which)))
     return stacks[which]
 
 
 def results_of(backend, wanted, folder):
-    setup = live.setup_for(wanted, folder)
-    with live.backend_of(backend).launch(setup, live.conduct(wanted)) as world:
+    setup = live.setup_for(wanted, folder, backend)
+    with live.backend_of(backend).launch(setup, live.conduct(wanted, backend)) as world:
         outcome = world.wait(30 + 30 * len(wanted))
     results = setup.run_dir / live.RESULTS
     log = (setup.run_dir / "logs" / "conductor.log").read_text()
