@@ -69,7 +69,7 @@ class IoError(NodeFault):
     prepared: ClassVar[Prepared] = "io"
     needs: ClassVar[tuple[str, ...]] = ("libfiu",)
     witnessed_by: ClassVar[WitnessKind] = "answer"
-    undo: ClassVar[str] = "calls fail no more, and a node that has ended is started"
+    undo: ClassVar[str] = "calls fail no more; a node that has ended, or hears nothing of it, is started anew"
     example: ClassVar[Mapping[str, object]] = {"node": "payments-1", "call": "write", "fail_share": 0.3}
 
     node: str
@@ -89,9 +89,17 @@ class IoError(NodeFault):
         before = {node: who_runs(stack, node) for node in nodes}
         with running_again(stack, nodes), ExitStack() as heal:
             for node in nodes:
-                heal.callback(_tell, stack, node, failing_io.end(self.call), least=0)
+                heal.callback(_hush, stack, node, failing_io.end(self.call))
                 _tell(stack, node, failing_io.begin(self.call, self.fail_share), least=1)
             yield Failing(stack, before)
+
+
+def _hush(stack: Stack, node: Node, commands: Sequence[str]) -> None:
+    """libfiu's own ear is in the process and can be hit too: one that hears no more is killed, and started anew."""
+    try:
+        _tell(stack, node, commands, least=0)
+    except FaultNotApplied:
+        stack.kill(node)
 
 
 def _tell(stack: Stack, node: Node, commands: Sequence[str], least: int) -> None:
