@@ -27,6 +27,8 @@ from paydrill.units import format_rate, format_seconds
 
 BREAKS_DATA = frozenset({"tamper", "corrupt_page", "deploy", "config_change"})
 """These break the target's data or code on purpose: a failed invariant is what is wanted of them."""
+UNSEEN = frozenset({"psp_auth_expiry"})
+"""No traffic class only holds money, so that nothing could expire."""
 
 RATE_PER_S, DURATION_S = 30, 10
 FIRST_AT_S, LAST_END_S = 2.0, 7.0
@@ -70,7 +72,7 @@ def drawable(
     catalogue: Mapping[str, type[Fault]], backend: str, without: Collection[str] = ()
 ) -> Mapping[str, type[Fault]]:
     """What a random scenario for the backend may have, less what `without` names."""
-    left_out = BREAKS_DATA | set(without)
+    left_out = BREAKS_DATA | UNSEEN | set(without)
     return {
         name: fault for name, fault in catalogue.items() if backend in fault.backends and name not in left_out
     }
@@ -132,7 +134,7 @@ def _fits(topology: Topology, stores: Collection[str], steps: Sequence[DrawnStep
         others = [other for other in steps if other is not step]
         if any(masks(other, step) or keeps_ill(topology, other, step) for other in others):
             return False
-        if idles(topology, stores, step, others):
+        if idles(topology, stores, step, others) or any(is_deaf(stores, step, other) for other in others):
             return False
     return True
 
@@ -167,6 +169,13 @@ def keeps_ill(topology: Topology, one: DrawnStep, other: DrawnStep) -> bool:
         return False
     asked = [edge for edge in topology.edges if edge.client in other.nodes]
     return any(edge in one.edges or edge.server in one.nodes for edge in asked)
+
+
+def is_deaf(stores: Collection[str], step: DrawnStep, other: DrawnStep) -> bool:
+    """Whether the target itself, which `step` asks for something, could not even keep it because of `other`."""
+    if step.fault.hits != "target":
+        return False
+    return any(node in stores for node in other.nodes) or any(edge.server in stores for edge in other.edges)
 
 
 def idles(topology: Topology, stores: Collection[str], step: DrawnStep, others: Sequence[DrawnStep]) -> bool:
@@ -261,6 +270,8 @@ def _draw_value(
 ) -> object:
     if spec.name == "edge":
         return chance.choice(topology.edge_names())
+    if spec.name == "operation":
+        return given  # which of the PSP's operations come at all is the target's affair
     if spec.name == "node":
         return chance.choice(_nodes_like(str(given), kind, target, topology))
     match spec.kind:
