@@ -29,6 +29,8 @@ BREAKS_DATA = frozenset({"tamper", "corrupt_page", "deploy", "config_change"})
 """These break the target's data or code on purpose: a failed invariant is what is wanted of them."""
 UNSEEN = frozenset({"psp_auth_expiry"})
 """No traffic class only holds money, so that nothing could expire."""
+OF_THE_TARGET = frozenset({"operation"})
+"""Fields whose other values may mean nothing here: which of the PSP's operations come is the target's affair."""
 
 RATE_PER_S, DURATION_S = 30, 10
 FIRST_AT_S, LAST_END_S = 2.0, 7.0
@@ -256,7 +258,7 @@ def _draw_values(
     for spec in specs_of(kind):
         given = kind.example.get(spec.name)
         if given is None and not spec.required:
-            if spec.kind == "choice":
+            if spec.kind == "choice" and spec.name not in OF_THE_TARGET:
                 values[spec.name] = chance.choice(spec.choices)
             continue
         values[spec.name] = _draw_value(chance, spec, given, kind, target, topology)
@@ -270,8 +272,8 @@ def _draw_value(
 ) -> object:
     if spec.name == "edge":
         return chance.choice(topology.edge_names())
-    if spec.name == "operation":
-        return given  # which of the PSP's operations come at all is the target's affair
+    if spec.name in OF_THE_TARGET:
+        return given
     if spec.name == "node":
         return chance.choice(_nodes_like(str(given), kind, target, topology))
     match spec.kind:
