@@ -8,10 +8,13 @@ from paydrill.backends import cgroups
 from paydrill.backends.cgroups import Controller, Tree
 from paydrill.errors import FaultNotApplied
 
+PROC = Path("/proc")
 
-def tree(controller: Controller) -> Tree | None:
+
+def tree(controller: Controller, proc: Path = PROC) -> Tree | None:
     """None where the kernel does not offer it."""
-    return cgroups.tree_of(controller, _told("self/mountinfo"), _told("cgroups"), _told("self/cgroup"))
+    mounts, offered, own = (_told(name, proc) for name in ("self/mountinfo", "cgroups", "self/cgroup"))
+    return cgroups.tree_of(controller, mounts, offered, own)
 
 
 def require(controller: Controller) -> Tree:
@@ -30,5 +33,9 @@ def of_process(of: Tree, pid: int) -> Path:
     return cgroups.group_of(of, _told("self/mountinfo"), _told("cgroups"), whose)
 
 
-def _told(name: str) -> str:
-    return Path("/proc", name).read_text(encoding="utf-8")
+def _told(name: str, proc: Path = PROC) -> str:
+    """Empty where the kernel does not tell."""
+    try:
+        return (proc / name).read_text(encoding="utf-8")
+    except OSError:
+        return ""

@@ -9,19 +9,18 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paydrill.backends import cgroups
+from paydrill.backends import groups
 from paydrill.backends.cgroups import Tree
+from paydrill.backends.groups import PROC
 from paydrill.errors import FaultNotApplied
 
 if TYPE_CHECKING:
     from paydrill.backends import WriteUnit
 
-PROC = Path("/proc")
-
 
 def missing(proc: Path = PROC) -> str:
     """Why it cannot be had here; empty when it can."""
-    tree = _tree(proc)
+    tree = groups.tree("io", proc)
     if tree is None:
         return "the kernel has no control groups for block devices (`blkio` of version 1, `io` of version 2)"
     if not os.access(tree.home, os.W_OK):
@@ -31,7 +30,7 @@ def missing(proc: Path = PROC) -> str:
 
 def tree(proc: Path = PROC) -> Tree:
     """Raises FaultNotApplied where there is none."""
-    found = _tree(proc)
+    found = groups.tree("io", proc)
     if found is None:
         raise FaultNotApplied(f"writes cannot be limited: {missing(proc)}")
     return found
@@ -59,16 +58,3 @@ def set_by_number(where: Tree, group: Path, number: str, per_s: int, unit: Write
         raise FaultNotApplied(f"writes cannot be limited in {group}: {problem}") from problem
     if now != per_s:
         raise FaultNotApplied(f"a limit of {per_s} {unit}/s was asked for, the kernel has {now}")
-
-
-def _tree(proc: Path) -> Tree | None:
-    return cgroups.tree_of(
-        "io", *(_read(proc, name) for name in ("self/mountinfo", "cgroups", "self/cgroup"))
-    )
-
-
-def _read(proc: Path, name: str) -> str:
-    try:
-        return (proc / name).read_text(encoding="utf-8")
-    except OSError:
-        return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import tempfile
@@ -10,8 +9,8 @@ import uuid
 from functools import partial
 from pathlib import Path
 
-from paydrill.backends import fake_time, loops, namespaces
-from paydrill.backends.cgroups import Controller, tree_of
+from paydrill.backends import fake_time, groups, loops, namespaces
+from paydrill.backends.cgroups import Controller
 from paydrill.backends.local.capabilities import in_child
 from paydrill.errors import EnvironmentNotReady
 from paydrill.needs import Need, Probe
@@ -46,7 +45,7 @@ def _loop_devices(backend: str) -> str:
 
 def _cgroup(controller: Controller, backend: str) -> str:
     """A group is made and removed."""
-    tree = tree_of(controller, *(_text(name) for name in ("self/mountinfo", "cgroups", "self/cgroup")))
+    tree = groups.tree(controller)
     if tree is None:
         return f"the kernel has no {controller} controller, or nobody has mounted it"
     group = tree.home / f"paydrill-probe-{uuid.uuid4().hex[:8]}"
@@ -55,12 +54,6 @@ def _cgroup(controller: Controller, backend: str) -> str:
         group.rmdir()
     except OSError as problem:
         return f"{tree.home} takes no group of ours: {problem.strerror}"
-    return ""
-
-
-def _text(name: str) -> str:
-    with contextlib.suppress(OSError):
-        return Path("/proc", name).read_text(encoding="utf-8")
     return ""
 
 
