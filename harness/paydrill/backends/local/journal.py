@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from paydrill.backends import loops, processes
-from paydrill.backends.local import limits, write_limit
+from paydrill.backends.local import limits
 from paydrill.backends.local.cluster import forget_shared_memory
 from paydrill.backends.psp_command import CONTROL_SOCKET
 from paydrill.parts import cache_folder
@@ -44,7 +44,6 @@ class Footprint:
         """Remove what dead processes left; nothing of it may run any more. Idempotent."""
         work, run_dir = Path(self.work), Path(self.run_dir)
         loops.remove(work)
-        write_limit.forget(self.run_id)
         limits.forget(self.run_id)
         for data in work.glob("*/pg"):
             forget_shared_memory(data)

@@ -85,11 +85,11 @@ class LocalLimits:
 
     def _group(self, controller: Controller, name: str) -> Group:
         tree = groups.require(controller)
-        return Group(tree, tree.home / _name(self._run_id, name))
+        return Group(tree, tree.home / group_name(self._run_id, name))
 
     def _there(self, name: str) -> list[Group]:
         found = [
-            Group(tree, tree.home / _name(self._run_id, name)) for tree in map(groups.tree, USED) if tree
+            Group(tree, tree.home / group_name(self._run_id, name)) for tree in map(groups.tree, USED) if tree
         ]
         return [group for group in found if group.folder.is_dir()]
 
@@ -152,7 +152,9 @@ def forget(run_id: str) -> None:
 def _left(tree: Tree, run_id: str) -> list[Path]:
     """Anywhere in the tree: a run that is cleaned by another session was started in another group."""
     return [
-        Path(folder) for folder, _, _ in os.walk(tree.root) if Path(folder).name.startswith(_name(run_id, ""))
+        Path(folder)
+        for folder, _, _ in os.walk(tree.root)
+        if Path(folder).name.startswith(group_name(run_id, ""))
     ]
 
 
@@ -170,5 +172,6 @@ def _turn(group: Group, writes: Sequence[tuple[str, str]]) -> None:
             raise FaultNotApplied(f"{group.folder / file} does not take {text!r}: {problem}") from problem
 
 
-def _name(run_id: str, node: str) -> str:
+def group_name(run_id: str, node: str) -> str:
+    """The same for every controller: by it `forget` finds them all."""
     return f"paydrill-{run_id}-{node}"
