@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from paydrill.backends import ProcessIdentity, Stack
+from paydrill.faults import FOR_EVER_S
 from paydrill.faults.node_fault import is_healthy, who_runs
 from paydrill.topology import Node
 
@@ -53,6 +55,12 @@ class Ending:
         if self.gone_after_s is None:
             return f"{self.node.name} (pid {self.before.pid}) still ran {self.waited_s:.1f} s after SIG{how}"
         return f"{self.node.name} (pid {self.before.pid}) ended by itself {self.gone_after_s:.2f} s after SIG{how}"
+
+
+def step_together(restarts: Sequence[Restart]) -> float:
+    """All of them at the same time; the seconds until one wants to be looked at again."""
+    healthy = [one.step() for one in restarts]
+    return FOR_EVER_S if all(healthy) else LOOK_EVERY_S
 
 
 @dataclass

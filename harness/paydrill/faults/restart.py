@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
-from paydrill.faults import FOR_EVER_S, Carries, Effect, Expects, InForce, Looks, Scene, Witness
-from paydrill.faults.ending import LOOK_EVERY_S, Restart, Signal
+from paydrill.faults import Carries, Effect, Expects, InForce, Looks, Scene, Witness
+from paydrill.faults.ending import Restart, Signal, step_together
 from paydrill.faults.node_fault import NodeFault, nodes_of_target, running_again
 
 
@@ -19,8 +19,7 @@ class Restarting:
     restarts: Sequence[Restart]
 
     def step(self) -> float:
-        healthy = [one.step() for one in self.restarts]
-        return FOR_EVER_S if all(healthy) else LOOK_EVERY_S
+        return step_together(self.restarts)
 
     def witness(self) -> Witness:
         anew = [one for one in self.restarts if one.another_runs]

@@ -12,8 +12,8 @@ from typing import ClassVar
 
 from paydrill.backends import Stack
 from paydrill.errors import DrillBroken, FaultNotApplied
-from paydrill.faults import FOR_EVER_S, Carries, Effect, Expects, Family, InForce, Looks, Scene, Witness
-from paydrill.faults.ending import LOOK_EVERY_S, Ending, Restart, Signal
+from paydrill.faults import Carries, Effect, Expects, Family, InForce, Looks, Scene, Witness
+from paydrill.faults.ending import Ending, Restart, Signal, step_together
 from paydrill.faults.node_fault import NodeFault, have_running, nodes_of_target, require_runtime
 from paydrill.topology import Node
 
@@ -30,8 +30,7 @@ class Moved:
     restarts: Sequence[Restart]
 
     def step(self) -> float:
-        healthy = [one.step() for one in self.restarts]
-        return FOR_EVER_S if all(healthy) else LOOK_EVERY_S
+        return step_together(self.restarts)
 
     def witness(self) -> Witness:
         """Which zone the process that runs now is in, and what its clocks show there."""
