@@ -142,7 +142,8 @@ def test_crowds_and_herds_come_while_their_faults_are_on(scenario, seed):
         name: [(step.at_s, step.at_s + step.for_s) for step in scenario.timeline if step.fault.name == name]
         for name in ("flash_crowd", "thundering_herd")
     }
-    assert sorted((one.at_s, pytest.approx(one.end_s)) for one in load.crowds) == sorted(spans["flash_crowd"])
+    came = sorted((one.at_s, one.end_s) for one in load.crowds)
+    assert came == [pytest.approx(span) for span in sorted(spans["flash_crowd"])]
     assert all(crowd.sku in ("hot-1", "hot-2") for crowd in load.crowds)
     assert all(
         any(at_s <= herd.at_s < end_s for at_s, end_s in spans["thundering_herd"]) for herd in load.herds
