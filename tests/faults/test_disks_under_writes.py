@@ -48,6 +48,7 @@ class Writing:
     async def _one(self, number: int) -> None:
         identity = number
         while not self.stop:
+            connection = None
             try:
                 connection = await self._connect()
                 insert = await connection.prepare("INSERT INTO ledger VALUES ($1)")
@@ -57,6 +58,10 @@ class Writing:
                     self.acks.append((time.monotonic(), identity))
             except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await asyncio.sleep(0.02)
+            finally:
+                # What has only been prepared holds a lock for which the next TRUNCATE would wait for ever.
+                if connection is not None:
+                    connection.terminate()
 
     async def _connect(self) -> asyncpg.Connection:
         settings = {"synchronous_commit": self.synchronous_commit}
