@@ -29,14 +29,17 @@ TELL = """
 import errno, glob, os, select, sys, time
 prefix, commands = sys.argv[1], sys.argv[2:]
 give_up = time.monotonic() + 5
+deaf_s = 1.5
 
 def opened(pipe):
-    # Between two commands libfiu's thread is away from its pipe for a moment.
+    # Between two commands libfiu's thread is away from its pipe for a moment. For longer it is away when a
+    # call of its own was made to fail and ended it: it will not come back then.
+    deaf = time.monotonic() + deaf_s
     while True:
         try:
             return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
         except OSError as problem:
-            if problem.errno != errno.ENXIO or time.monotonic() > give_up:
+            if problem.errno != errno.ENXIO or time.monotonic() > min(deaf, give_up):
                 raise
         time.sleep(0.01)
 
