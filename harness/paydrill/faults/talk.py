@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 Ended = Literal["closed", "reset", "silence", "refusal"]
 
+TLS_HANDSHAKE_BYTES = 5_000
+TLS_RECORDS = 1.3
+"""What TLS takes at most for its handshake and certificates, and for the records of short answers."""
 MOST_BYTES = 32_000
 """What a witness may send or ask for on one edge: about two hundred answers of a health probe."""
 PAD = 2_000
@@ -41,6 +44,7 @@ class Heard:
     """Seconds count from the dial: `last_s` to the last byte that came, `ended_s` to the end.
 
     pieces: in how many what was received came in
+    tls: it was said in TLS
     """
 
     edge: str
@@ -50,11 +54,13 @@ class Heard:
     last_s: float
     ended_s: float
     pieces: int = 0
+    tls: bool = False
 
     @property
     def bytes(self) -> int:
-        """Said and heard. The proxies' counters have each byte twice, coming in and going out."""
-        return self.sent_bytes + self.received_bytes
+        """Said and heard, as the proxies count it at most."""
+        said = self.sent_bytes + self.received_bytes
+        return int(said * TLS_RECORDS) + TLS_HANDSHAKE_BYTES if self.tls else said
 
 
 @dataclass(frozen=True)
@@ -139,7 +145,14 @@ def _talk(words: Words, address: Address, ca_file: Path | None, patience_s: floa
         ended = "reset"
     ended_s = time.monotonic() - began_s
     return Heard(
-        words.edge.name, ended, talking.sent, talking.received, talking.last_s, ended_s, talking.pieces
+        words.edge.name,
+        ended,
+        talking.sent,
+        talking.received,
+        talking.last_s,
+        ended_s,
+        talking.pieces,
+        tls=ca_file is not None,
     )
 
 

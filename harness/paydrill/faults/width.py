@@ -68,12 +68,13 @@ def narrowed(
 
 
 def slowed_to(direction: Direction, seconds_a_byte: float) -> Judge:
-    """The conversation takes the time that its bytes must, and took less than half of it before."""
+    """The conversation takes the time that its bytes must, twice what it took before, which was too little for that."""
 
     def shows(before: Heard, now: Heard) -> bool:
         size = before.received_bytes if direction == "downstream" else now.sent_bytes
         needed_s = size * seconds_a_byte
         answered = before.ended == "closed" and now.ended == "closed"
-        return answered and now.last_s >= 0.9 * needed_s and before.last_s < 0.5 * needed_s
+        slower = now.last_s >= 2 * before.last_s and before.last_s < 0.75 * needed_s
+        return answered and now.last_s >= 0.9 * needed_s and slower
 
     return shows
