@@ -145,6 +145,8 @@ def masks(one: DrawnStep, other: DrawnStep) -> bool:
     """Whether `other` could have no effect, or none that a witness sees, while `one` is in force."""
     if getattr(one.fault, "existing", "keep") == "cut" and one.edges & other.edges:
         return True  # a witness that is talking there just then is cut off
+    if one.fault.hits == "database" and any(edge.server in one.nodes for edge in other.edges):
+        return True  # whoever comes anew is let in no more, and a witness does
     if not one.severs:
         return False
     if other.edges:
