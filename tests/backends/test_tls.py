@@ -90,7 +90,7 @@ def everything(stack: Stack, _: Callable[[], bool]) -> None:
 
 def faults_are_seen_through_tls(stack: Stack) -> None:
     """Who asks in plain hears one refusal: too little to feel how wide an edge is."""
-    load = SimpleNamespace(started=lambda: 0)
+    load = SimpleNamespace()
     for number, (name, keys) in enumerate(THROUGH_TLS):
         fault = faults.known()[name](edge=ENTRANCE.name, **keys)
         with fault.inject(Scene(stack, load, 1, number)) as in_force:

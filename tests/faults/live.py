@@ -30,7 +30,7 @@ from stack_of_minitarget import minitarget
 from paydrill import faults, needs, other_sources
 from paydrill.backends import Backend, Stack, StackSetup
 from paydrill.backends.probe import startup_packet
-from paydrill.faults import Fault, InForce, LoadGauge, Scene, ShapesLoad, Unfolds, Witness
+from paydrill.faults import Arrivals, Fault, InForce, LoadGauge, Scene, ShapesLoad, Unfolds, Witness
 from paydrill.target_file import load_target
 from paydrill.topology import INSTRUMENTS, Edge, Topology
 from paydrill.topology_file import load_topology
@@ -351,7 +351,11 @@ def _left_on_mini(stack: Stack) -> Iterator[str]:
 
 @contextmanager
 def _pretended_load(_: Stack) -> Iterator[LoadGauge]:
-    yield SimpleNamespace(started=lambda: int(time.monotonic() * RATE_PER_S))
+    def arrivals() -> Arrivals:
+        now_s = time.monotonic()
+        return Arrivals(now_s, int(now_s * RATE_PER_S), int(now_s * RATE_PER_S))
+
+    yield SimpleNamespace(arrivals=arrivals)
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def scene(bench):
             target=SimpleNamespace(services={"payments": SimpleNamespace(health=Health(http="/livez"))}),
         ),
     )
-    return Scene(stack, SimpleNamespace(started=lambda: 0), seed=7, fault_id=1)
+    return Scene(stack, SimpleNamespace(), seed=7, fault_id=1)
 
 
 CASES = {

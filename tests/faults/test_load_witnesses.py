@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 import pytest
 
 from paydrill import faults
-from paydrill.faults import flash_crowd, load_fault, ramp, thundering_herd
+from paydrill.faults import Arrivals, flash_crowd, load_fault, ramp, spike, thundering_herd
 
 
-def watched(watch, counts, every_s=0.05):
-    """The witness of a watch that has seen (all, of the crowd) again and again."""
+def watched(watch, counts, every_s=0.05, due=None):
+    """The witness of a watch that has seen (all, of the crowd) again and again; due: of the plan, else all."""
     watch.counts = [
-        load_fault.Count(number * every_s, all_, crowd) for number, (all_, crowd) in enumerate(counts)
+        load_fault.Count(number * every_s, all_, crowd, all_ if due is None else due[number][0])
+        for number, (all_, crowd) in enumerate(counts)
     ]
     return watch.witness()
 
@@ -28,7 +30,7 @@ def climbing(from_per_s, to_per_s, seconds):
     return [(int(from_per_s * t / 20 + rise * (t / 20) ** 2 / 2), 0) for t in range(looks + 1)]
 
 
-GAUGE = SimpleNamespace(started=lambda: 0, started_of=lambda cls: 0)
+GAUGE = SimpleNamespace(arrivals=lambda: Arrivals(0.0, 0, 0), started_of=lambda cls: 0)
 
 
 @pytest.mark.parametrize(
@@ -41,11 +43,47 @@ GAUGE = SimpleNamespace(started=lambda: 0, started_of=lambda cls: 0)
         (steady(0, 6), 60, False),
         (climbing(10, 60, 6)[:8], 60, False),
         ([], 60, False),
+        (climbing(30, 39, 1), 45, True),
+        (climbing(30, 90, 1), 100, True),
+        (steady(30, 1), 120, False),
     ],
-    ids=["up", "down", "not up", "not down", "nobody comes", "too short a look", "no look"],
+    ids=[
+        *("up", "down", "not up", "not down", "nobody comes", "too short a look", "no look"),
+        *("short and by chance a little off", "short", "short and not up"),
+    ],
 )
 def test_a_ramp_is_seen_when_the_rate_goes_where_it_should(counts, to, seen):
     assert watched(ramp.Ramping(GAUGE, rate_per_s=to), counts).witnessed is seen
+
+
+def test_a_ramp_whose_customers_do_not_come_is_not_seen():
+    planned = climbing(10, 60, 6)
+    fewer = [(all_ * 7 // 10, 0) for all_, _ in planned]
+    assert watched(ramp.Ramping(GAUGE, rate_per_s=60), planned, due=planned).witnessed
+    assert not watched(ramp.Ramping(GAUGE, rate_per_s=60), fewer, due=planned).witnessed
+
+
+def loaded(due_per_s, came_per_s, before_per_s=10):
+    """A gauge whose load has just sped up; it tells four times a second."""
+    began_s = time.monotonic()
+
+    def arrivals():
+        since_s = (time.monotonic() - began_s) // 0.25 * 0.25
+        before = before_per_s * 100
+        return Arrivals(
+            began_s + since_s, int(before + due_per_s * since_s), int(before + came_per_s * since_s)
+        )
+
+    return SimpleNamespace(arrivals=arrivals)
+
+
+@pytest.mark.parametrize(
+    ("due", "came", "seen"),
+    [(120, 118, True), (96, 94, True), (120, 60, False), (30, 30, False), (0, 0, False)],
+    ids=["as planned", "few by chance", "half of the planned", "none was planned", "nobody"],
+)
+def test_a_spike_is_seen_when_as_many_come_as_were_planned(due, came, seen):
+    assert spike.Spiking(loaded(due, came), 120.0).witness().witnessed is seen
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ STORE = TOPOLOGY.node("store-1")
 
 
 def scene(stack, seed=1):
-    return Scene(stack, SimpleNamespace(started=lambda: 0), seed, 1)
+    return Scene(stack, SimpleNamespace(), seed, 1)
 
 
 # -- deploy, config_change

@@ -90,7 +90,7 @@ def shop(*psps: str) -> Topology:
 
 def scene(number: int = 3, **controls: Control) -> Scene:
     stack = SimpleNamespace(psps=controls, topology=shop(*controls))
-    return Scene(stack, SimpleNamespace(started=lambda: 0), 7, number)
+    return Scene(stack, SimpleNamespace(), 7, number)
 
 
 def made(name: str, **fields: object) -> faults.Fault:

@@ -50,11 +50,23 @@ class Witness:
     measured: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """The arrivals by one moment: those that the plan has up to it, and those that had begun.
+
+    at_s: on the monotonic clock, when the load counted them
+    """
+
+    at_s: float
+    due: int
+    started: int
+
+
 class LoadGauge(Protocol):
     """What a fault may see of the load, at most 0.3 s old."""
 
-    def started(self) -> int:
-        """Arrivals that have begun so far."""
+    def arrivals(self) -> Arrivals:
+        """Of all traffic classes, so far."""
         ...
 
     def started_of(self, cls: str) -> int:

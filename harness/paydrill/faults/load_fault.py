@@ -23,6 +23,9 @@ from paydrill.faults import (
 from paydrill.topology import CLIENT, PSPS, Topology
 
 LOOK_EVERY_S = 0.05
+LEAST_CAME = 0.8
+"""Of the arrivals that the plan has in a while, so many come in it even on a busy machine."""
+SIGMAS = 3
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,15 @@ class LoadFault:
 
 @dataclass(frozen=True)
 class Count:
-    """Arrivals that had begun at one moment: all, and those of the crowd."""
+    """Arrivals that had begun at one moment: all, and those of the crowd; due: all that the plan has by then.
+
+    at_s: when the load counted them, on the monotonic clock
+    """
 
     at_s: float
     all: int
     crowd: int
+    due: int
 
 
 @dataclass
@@ -66,7 +73,8 @@ class Arriving:
         now_s = time.monotonic()
         if now_s >= self.due_s:
             crowd = self.load.started_of(self.crowd) if self.crowd else 0
-            self.counts.append(Count(now_s, self.load.started(), crowd))
+            told = self.load.arrivals()
+            self.counts.append(Count(told.at_s, told.started, crowd, told.due))
             self.due_s = now_s + LOOK_EVERY_S
         return self.due_s - now_s
 
@@ -76,6 +84,17 @@ class Arriving:
 
     def witness(self) -> Witness:
         raise NotImplementedError
+
+
+def came_as_planned(first: Count, last: Count) -> bool:
+    """Whether arrivals were due between the two, and began."""
+    due = last.due - first.due
+    return due > 0 and last.all - first.all >= LEAST_CAME * due
+
+
+def by_chance_per_s(rate_per_s: float, length_s: float) -> float:
+    """How far a rate may look off in so short a time: arrivals come by chance (Poisson), three sigmas."""
+    return SIGMAS * (rate_per_s / length_s) ** 0.5 if length_s > 0 else 0.0
 
 
 @contextmanager

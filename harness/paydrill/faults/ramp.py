@@ -8,11 +8,19 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from paydrill.faults import InForce, Scene, Shape, Witness
-from paydrill.faults.load_fault import Arriving, Count, LoadFault, arriving
+from paydrill.faults.load_fault import (
+    Arriving,
+    Count,
+    LoadFault,
+    arriving,
+    by_chance_per_s,
+    came_as_planned,
+)
 
 STEP_S = 0.5
 MOST_STEPS = 24
-LEAST_WATCHED_S = 1.5
+LEAST_WATCHED_S = 0.7
+LEAST_DUE = 10
 MOST_OFF = 0.4
 
 
@@ -21,23 +29,35 @@ class Ramping(Arriving):
     rate_per_s: float = 0.0
 
     def witness(self) -> Witness:
-        """The last third of the time is near the rate that it goes to, and nearer than the first third was."""
+        """As many came as the plan has, and at last near the rate that it goes to.
+
+        Near: within 40 % of the higher of the rates, or what is off is no more than chance makes of so few.
+        """
         third = len(self.counts) // 3
         first, last = (_rate(part) for part in (self.counts[: third + 1], self.counts[-third - 1 :]))
-        off = abs(last - self.rate_per_s)
-        near = off <= MOST_OFF * max(first, self.rate_per_s) and off < abs(first - self.rate_per_s)
+        came, due = (
+            (self.counts[-1].all - self.counts[0].all, self.counts[-1].due - self.counts[0].due)
+            if self.counts
+            else (0, 0)
+        )
         return Witness(
             "load",
-            near and self.watched_s >= LEAST_WATCHED_S,
-            f"{first:.0f} arrivals/s were seen at first, {last:.0f}/s at last, on the way to {self.rate_per_s:.0f}/s",
+            due >= LEAST_DUE and self._goes_there(first, last, self.watched_s / 3),
+            f"{came} of {due} planned arrivals came: {first:.0f}/s at first, {last:.0f}/s at last, "
+            f"on the way to {self.rate_per_s:.0f}/s",
             {"first_arrivals_per_s": round(first, 1), "last_arrivals_per_s": round(last, 1)},
         )
 
+    def _goes_there(self, first: float, last: float, third_s: float) -> bool:
+        if self.watched_s < LEAST_WATCHED_S or not came_as_planned(self.counts[0], self.counts[-1]):
+            return False
+        may_be_off = MOST_OFF * max(first, self.rate_per_s)
+        return abs(last - self.rate_per_s) <= max(may_be_off, by_chance_per_s(self.rate_per_s, third_s))
+
 
 def _rate(counts: Sequence[Count]) -> float:
-    if len(counts) < 2:
-        return 0.0
-    return (counts[-1].all - counts[0].all) / (counts[-1].at_s - counts[0].at_s)
+    length_s = counts[-1].at_s - counts[0].at_s if counts else 0.0
+    return (counts[-1].all - counts[0].all) / length_s if length_s else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from typing import Any
 
 from paydrill.backends import Address
 from paydrill.errors import InstrumentDied
+from paydrill.faults import Arrivals
 from paydrill.load.counters import LoadCounters
 from paydrill.load.final_reads import FinalReads
 from paydrill.load.messages import Channel, counters_from_json
@@ -47,7 +48,7 @@ class LoadChild:
 
     Making it raises UsageError when the target cannot be loaded like this. Nothing has started then.
     Start it from a thread that lives as long as it: the kernel kills it with its starting thread.
-    Raises InstrumentDied("locust", …) from every method but `alive`, `counters`, `started`,
+    Raises InstrumentDied("locust", …) from every method but `alive`, `counters`, `arrivals`,
     `started_of` and `stop` when the child is gone and nobody asked for it.
     """
 
@@ -124,9 +125,10 @@ class LoadChild:
         """The latest known, at most 0.3 s old while the load runs."""
         return self._counters
 
-    def started(self) -> int:
-        """Arrivals that have begun so far."""
-        return self._counters.started
+    def arrivals(self) -> Arrivals:
+        """Those of the plan so far and those that have begun, as the latest counters tell."""
+        latest = self._counters
+        return Arrivals(latest.at_ns / 1e9, latest.due, latest.started)
 
     def started_of(self, cls: str) -> int:
         """Those of one traffic class."""

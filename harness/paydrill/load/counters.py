@@ -71,6 +71,7 @@ class ByOutcome:
 class LoadCounters:
     """The state of the load at one moment.
 
+    at_ns:     that moment, on the monotonic clock
     due:       arrivals whose time had come; started + dropped follow it as closely as the pacer can
     all:       intents of every traffic class that have ended
     checkouts: those of them whose class counts as a checkout
@@ -78,6 +79,7 @@ class LoadCounters:
     crashed:   intents ended by a mistake of the load itself (its log tells); must be 0
     """
 
+    at_ns: int = 0
     due: int = 0
     started: int = 0
     ops: int = 0

@@ -96,10 +96,11 @@ class Pacer:
         return self._next == len(self._offsets) and not self._live
 
     def counters(self) -> LoadCounters:
-        due = 0
+        due, now_ns = 0, self._shop.pace.now_ns()
         if self._t0_ns is not None:
-            due = bisect_right(self._offsets, self._shop.pace.now_ns() - self._t0_ns)
+            due = bisect_right(self._offsets, now_ns - self._t0_ns)
         return LoadCounters(
+            at_ns=now_ns,
             due=due,
             started=self.tally.started,
             ops=self.history.ops,
