@@ -7,12 +7,15 @@ import logging
 import sys
 import time
 import traceback
+from contextlib import suppress
 
 
 def log(event: str, **fields: object) -> None:
+    """Never raises: work must go on when its log cannot be written; the line is lost, or comes with the next one."""
     line = {"at": round(time.time(), 6), "event": event, **fields}
-    sys.stdout.write(json.dumps(line, separators=(",", ":"), default=str) + "\n")
-    sys.stdout.flush()
+    with suppress(OSError):
+        sys.stdout.write(json.dumps(line, separators=(",", ":"), default=str) + "\n")
+        sys.stdout.flush()
 
 
 class _JsonHandler(logging.Handler):
