@@ -25,15 +25,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import stack_of_reference
+import stack_outside
 from stack_of_minitarget import minitarget
 
 from paydrill import faults, needs, other_sources
 from paydrill.backends import Backend, Stack, StackSetup
 from paydrill.backends.probe import startup_packet
 from paydrill.faults import Arrivals, Fault, InForce, LoadGauge, Scene, ShapesLoad, Unfolds, Witness
-from paydrill.target_file import load_target
 from paydrill.topology import INSTRUMENTS, Edge, Topology
-from paydrill.topology_file import load_topology
 
 RESULTS = "faults.json"
 IN_FORCE, HEALED = "in-force", "healed"
@@ -66,14 +65,6 @@ PLACES_OUTSIDE: Mapping[str, Mapping[str, object]] = {
     "edge": {"edge": "payments->psp"},
     "sets of nodes": {"nodes": ("payments",), "from_": ("psp",)},
 }
-# What the shop outside cannot show: it holds no money, asks for no list and is told nothing by its PSP.
-NOT_OUTSIDE = frozenset(
-    {
-        "psp_auth_expiry",
-        "psp_lookup_lag",
-        *("webhook_duplicate", "webhook_reorder", "webhook_delay", "webhook_drop", "webhook_before_response"),
-    }
-)
 # More than a fault's own example: other kinds of servers, other ways.
 MORE: Mapping[str, Mapping[str, object]] = {
     "bandwidth to the database": {"edge": "store->db"},
@@ -136,9 +127,9 @@ def cases() -> list[str]:
 
 
 def can_be_tried(case: str, backend: str) -> bool:
-    """The fault claims the backend; a stack of somebody else's gets each fault once, where its shop can show it."""
+    """The fault claims the backend; a stack of somebody else's gets each fault once."""
     fault = class_of(case)
-    if backend == "attached" and (case in MORE or case in NOT_OUTSIDE):
+    if backend == "attached" and case in MORE:
         return False
     return backend in fault.backends
 
@@ -221,8 +212,7 @@ def backend_of(name: str) -> Backend:
 def outside_backend() -> Backend:
     from paydrill.backends.choose import choose_for
 
-    target = load_target(stack_of_reference.TARGETS / "attached")
-    return choose_for("attached", target, load_topology(target, "outside"), None, print).backend
+    return choose_for("attached", *stack_outside.target_and_topology(), None, print).backend
 
 
 def cleaned(backend: str) -> list[str]:
@@ -379,11 +369,6 @@ def _left_outside(stack: Stack) -> Iterator[str]:
     return stack_of_reference.left_of_shop(stack, "/health")
 
 
-@contextmanager
-def _nobody(_: Stack) -> Iterator[None]:
-    yield
-
-
 KINDS: Mapping[str, Kind] = {
     "mini": Kind(minitarget, PLACES, _pretended_load, _sessions, _left_on_mini),
     "reference": Kind(
@@ -394,7 +379,11 @@ KINDS: Mapping[str, Kind] = {
         _left_on_reference,
     ),
     "outside": Kind(
-        stack_of_reference.outside, PLACES_OUTSIDE, stack_of_reference.shoppers, _nobody, _left_outside
+        stack_outside.outside,
+        PLACES_OUTSIDE,
+        stack_of_reference.shoppers,
+        stack_outside.back_office,
+        _left_outside,
     ),
 }
 

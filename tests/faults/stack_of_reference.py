@@ -19,8 +19,9 @@ from paydrill.load.child import LoadChild
 from paydrill.load.offers import left_out
 from paydrill.plan import PlannedLoad, Segment, crowds_of, herds_of, segments_of
 from paydrill.scenario import Load, Step
+from paydrill.target import Target
 from paydrill.target_file import load_target
-from paydrill.topology import CLIENT, PSP
+from paydrill.topology import CLIENT, PSP, Topology
 from paydrill.topology_file import load_topology
 
 TARGETS = Path(__file__).resolve().parents[2] / "targets"
@@ -41,21 +42,20 @@ def reference(folder: Path, topology: str = "lb-2") -> StackSetup:
     return setup_of(TARGETS / "reference", folder, topology)
 
 
-def outside(folder: Path) -> StackSetup:
-    """The same of a shop that somebody else runs."""
-    return setup_of(TARGETS / "attached", folder, "outside")
-
-
 def setup_of(source: Path, folder: Path, topology: str) -> StackSetup:
+    target = load_target(source)
+    return setup_with(target, load_topology(target, topology), folder)
+
+
+def setup_with(target: Target, topology: Topology, folder: Path) -> StackSetup:
     run_dir = folder / f"run-{uuid.uuid4().hex[:8]}"
     (run_dir / "logs").mkdir(parents=True)
-    target = load_target(source)
     return StackSetup(
         run_id=run_dir.name,
         run_dir=run_dir,
         target=target,
         source=target.folder,
-        topology=load_topology(target, topology),
+        topology=topology,
         timing=target.timing,
         seed=7,
         psp_behaviour={},
