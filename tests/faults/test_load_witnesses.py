@@ -56,6 +56,21 @@ def test_a_ramp_is_seen_when_the_rate_goes_where_it_should(counts, to, seen):
     assert watched(ramp.Ramping(GAUGE, rate_per_s=to), counts).witnessed is seen
 
 
+@pytest.mark.parametrize("watch", [ramp.Ramping, flash_crowd.Crowding, thundering_herd.Stampeding])
+def test_before_the_load_has_told_anything_there_is_nothing_to_see(watch):
+    early = watch(GAUGE)
+    early.step()
+    assert early.counts == [] and not early.witness().witnessed
+
+
+def test_a_ramp_of_a_second_is_seen_in_the_few_counts_that_are_told_of_it():
+    planned = climbing(30, 90, 1)
+    told = [planned[look // 5 * 5] for look in range(len(planned))]
+    watch = ramp.Ramping(GAUGE, rate_per_s=100)
+    watch.counts = [load_fault.Count(look // 5 * 0.25, a, 0, a) for look, (a, _) in enumerate(told)]
+    assert watch.witness().witnessed
+
+
 def test_a_ramp_whose_customers_do_not_come_is_not_seen():
     planned = climbing(10, 60, 6)
     fewer = [(all_ * 7 // 10, 0) for all_, _ in planned]

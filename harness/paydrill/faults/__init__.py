@@ -54,7 +54,7 @@ class Witness:
 class Arrivals:
     """The arrivals by one moment: those that the plan has up to it, and those that had begun.
 
-    at_s: on the monotonic clock, when the load counted them
+    at_s: on the monotonic clock, when the load counted them; 0 before it ever did
     """
 
     at_s: float

@@ -23,6 +23,8 @@ class Crowding(Arriving):
 
     def witness(self) -> Witness:
         """So many of the crowd as were to come in the time that they were counted."""
+        if not self.counts:
+            return Witness("load", False, "the load told of no arrivals", {})
         first, last = self.counts[0], self.counts[-1]
         came, all_came = last.crowd - first.crowd, last.all - first.all
         planned = self.rate_per_s * self.watched_s

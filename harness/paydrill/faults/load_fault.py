@@ -74,9 +74,15 @@ class Arriving:
         if now_s >= self.due_s:
             crowd = self.load.started_of(self.crowd) if self.crowd else 0
             told = self.load.arrivals()
-            self.counts.append(Count(told.at_s, told.started, crowd, told.due))
+            if told.at_s > 0:  # else nothing has been told yet
+                self.counts.append(Count(told.at_s, told.started, crowd, told.due))
             self.due_s = now_s + LOOK_EVERY_S
         return self.due_s - now_s
+
+    @property
+    def told(self) -> list[Count]:
+        """Without the looks at which nothing new had been told."""
+        return list({count.at_s: count for count in self.counts}.values())
 
     @property
     def watched_s(self) -> float:

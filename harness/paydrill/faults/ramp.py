@@ -33,13 +33,12 @@ class Ramping(Arriving):
 
         Near: within 40 % of the higher of the rates, or what is off is no more than chance makes of so few.
         """
-        third = len(self.counts) // 3
-        first, last = (_rate(part) for part in (self.counts[: third + 1], self.counts[-third - 1 :]))
-        came, due = (
-            (self.counts[-1].all - self.counts[0].all, self.counts[-1].due - self.counts[0].due)
-            if self.counts
-            else (0, 0)
-        )
+        told = self.told
+        if not told:
+            return Witness("load", False, "the load told of no arrivals", {})
+        third = len(told) // 3
+        first, last = (_rate(part) for part in (told[: third + 1], told[-third - 1 :]))
+        came, due = told[-1].all - told[0].all, told[-1].due - told[0].due
         return Witness(
             "load",
             due >= LEAST_DUE and self._goes_there(first, last, self.watched_s / 3),
