@@ -138,6 +138,8 @@ def _fits(topology: Topology, stores: Collection[str], steps: Sequence[DrawnStep
             return False
         if idles(topology, stores, step, others) or any(is_deaf(stores, step, other) for other in others):
             return False
+        if step.fault.hits == "target" and not leaves_a_way(topology, others):
+            return False  # nobody is there whom it could ask
     return True
 
 

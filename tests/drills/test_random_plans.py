@@ -71,6 +71,24 @@ def test_only_a_scenario_whose_faults_may_leave_no_way_asks_for_no_answer_in_the
     assert set(both) == {None, 0}
 
 
+def test_who_asks_the_target_is_not_drawn_beside_the_end_of_its_only_way_in():
+    seen = 0
+    for seed in range(1, 401):
+        if topology(seed).name != "single":
+            continue
+        faults_drawn = [step.fault for step in scenario(seed)[1].timeline]
+        if any(fault.hits == "target" for fault in faults_drawn):
+            seen += 1
+            places = {
+                place
+                for fault in faults_drawn
+                if fault.carries == "nothing"
+                for place in fault.places(topology(seed))
+            }
+            assert not places & {"lb-1", "orders-1", "client->lb-1", "lb-1->orders-1"}, seed
+    assert seen > 5
+
+
 def test_a_catalogue_of_one_fault_is_refused_by_name_of_the_seed():
     load = {"spike": faults.known()["spike"]}
     with pytest.raises(ValueError, match="seed 3: no"):
