@@ -2,7 +2,7 @@
 
 Counted in bytes at the client's end of the proxies, both ways and all edges of the fault together. The
 witness's own probe is at most some hundred bytes an edge, so less than `PROBE_BYTES` an edge is nobody's
-traffic; a witness that says more (to feel how narrow an edge is) tells how much, and the floor is a tenth
+traffic; a witness that says more (to feel how narrow an edge is) tells how much, and the floor is a fifth
 above that. An edge that refuses or cuts connections moves no bytes while it does, and one that keeps them silent
 hardly any (a pool waits on each for an answer to one short query): there it must have carried traffic before. For an edge to a PSP its own request log is the better witness, and is asked first.
 """
@@ -16,7 +16,7 @@ from paydrill.verdict import GuardResult
 
 NAME = "traffic_on_fault"
 PROBE_BYTES = 1_500
-ABOVE_PROBES = 1.1
+ABOVE_PROBES = 1.2
 MOVES_NOTHING = ("nothing", "silence")
 
 
@@ -53,7 +53,7 @@ def _problem(facts: RunFacts, fault: FaultFact) -> str:
     before, after = fault.bytes_before, fault.bytes_after
     if before is None or after is None:
         return f"{fault.title}: the proxies' counters were not read"
-    floor = int(PROBE_BYTES + ABOVE_PROBES * fault.probe_bytes) * len(fault.where)
+    floor = max(PROBE_BYTES, int(ABOVE_PROBES * fault.probe_bytes)) * len(fault.where)
     grown = after - before
     if grown > floor or (fault.carries in MOVES_NOTHING and before > floor):
         return ""
