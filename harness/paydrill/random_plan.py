@@ -29,8 +29,8 @@ BREAKS_DATA = frozenset({"tamper", "corrupt_page", "deploy", "config_change"})
 """These break the target's data or code on purpose: a failed invariant is what is wanted of them."""
 UNSEEN = frozenset({"psp_auth_expiry"})
 """No traffic class only holds money, so that nothing could expire."""
-OF_THE_TARGET = frozenset({"operation"})
-"""Fields whose other values may mean nothing here: which of the PSP's operations come is the target's affair."""
+OF_THE_TARGET = frozenset({"operation", "psp"})
+"""Fields whose other values may mean nothing here: which operations come to which PSP is the target's affair."""
 
 RATE_PER_S, DURATION_S = 30, 10
 FIRST_AT_S, LAST_END_S = 2.0, 7.0
