@@ -138,6 +138,16 @@ def test_herds_are_counted_whatever_comes_at_other_times(usual, herds, customers
     assert (witness.witnessed, witness.measured["herds"]) == (times > 0, times)
 
 
+def test_herds_are_counted_by_the_time_between_two_counts_and_not_by_looks():
+    """Seen in a drill: a conductor with much to do looked every 0.1 s, and each ten looks had a herd in them."""
+    herds = [0.4, 1.45, 2.5]
+    counts = [30 * t / 20 + sum(35 for at_s in herds if t / 20 >= at_s) for t in range(0, 61, 2)]
+    watch = thundering_herd.Stampeding(GAUGE, customers=35)
+    watch.counts = [load_fault.Count(look / 10, int(all_), 0, int(all_)) for look, all_ in enumerate(counts)]
+    witness = watch.witness()
+    assert (witness.witnessed, witness.measured["herds"]) == (True, 3)
+
+
 @pytest.mark.parametrize(
     ("name", "fields"),
     [

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from statistics import median
 from typing import ClassVar
 
 from paydrill.faults import InForce, Scene, Shape, Witness
-from paydrill.faults.load_fault import LOOK_EVERY_S, Arriving, LoadFault, arriving
+from paydrill.faults.load_fault import Arriving, Count, LoadFault, arriving
 
 FIRST_AFTER_S = 0.4
 """So late that the first herd is seen to come: the count is 0.3 s old at most."""
 MOST_CUSTOMERS = 400
 SHORTEST_PAUSE_MS = 1000
 LEAST_SHARE = 0.7
-WITHIN = round(0.5 / LOOK_EVERY_S)
-"""Looks at the count in which a herd shows: it is told four times a second."""
+WITHIN_S = 0.5
+"""A herd shows whole in so long a time: the count is told four times a second."""
 
 
 @dataclass
@@ -25,20 +25,29 @@ class Stampeding(Arriving):
     customers: int = 0
 
     def witness(self) -> Witness:
-        """Moments in which as many arrived as a herd has, above what arrives at other times."""
-        counts = [count.all for count in self.counts]
-        jumps = [late - early for early, late in zip(counts, counts[WITHIN:], strict=False)]
-        usual = median(jumps) if jumps else 0
+        """Moments in which as many arrived as a herd has, above what arrives at other times.
+
+        Herds that follow soon on each other show in more than half of all looks: the least quarter are other times.
+        """
+        jumps = _jumps(self.told)
+        usual = sorted(jump for _, jump in jumps)[len(jumps) // 4] if jumps else 0
         herds, index = 0, 0
         while index < len(jumps):
-            if jumps[index] - usual >= LEAST_SHARE * self.customers:
-                herds += 1
-                # What one herd did is in every jump over it.
-                index += WITHIN
-            index += 1
-        most = max(jumps, default=0)
-        told = f"{herds} times {self.customers} customers came at once: up to {most} arrivals within {WITHIN * LOOK_EVERY_S:g} s, {usual:g} usually"
+            end, jump = jumps[index]
+            is_herd = jump - usual >= LEAST_SHARE * self.customers
+            herds += is_herd
+            # What one herd did is in every jump over it.
+            index = end if is_herd else index + 1
+        most = max((jump for _, jump in jumps), default=0)
+        told = f"{herds} times {self.customers} customers came at once: up to {most} arrivals within {WITHIN_S:g} s, {usual:g} usually"
         return Witness("load", herds > 0, told, {"herds": float(herds), "most_at_once": float(most)})
+
+
+def _jumps(told: Sequence[Count]) -> list[tuple[int, int]]:
+    """From each count to the last within the time, or to the next one: which that is, and how many came between."""
+    times = [count.at_s for count in told]
+    ends = [max(first + 1, bisect_right(times, at_s + WITHIN_S) - 1) for first, at_s in enumerate(times[:-1])]
+    return [(end, told[end].all - told[first].all) for first, end in enumerate(ends)]
 
 
 @dataclass(frozen=True, kw_only=True)
