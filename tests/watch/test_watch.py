@@ -9,9 +9,11 @@ import pytest
 
 from paydrill.events import OnEvent, OnGauge, When
 from paydrill.plan import Plan, PlannedFault, PlannedLoad, Segment
+from paydrill.psp.control import Held
 from paydrill.run_folder import LineLog, RunFolder
 from paydrill.scenario import AbortIf
 from paydrill.watch import Watch
+from paydrill.watch.holds import Strike
 
 BEGUN = When(OnEvent("fault.begun", 2, {"fault": "down"}), 0.0, 9.0)
 WITHIN_S = 20.0
@@ -59,6 +61,25 @@ def test_the_event_is_told_with_its_line_and_only_those_after_it_was_armed_count
         assert firing.facts == {"fault": "down"}
         assert watch.take() is None
         assert watch.strike(1) is None
+
+
+class HeldAtOnce(Strike):
+    """The PSP holds the first answer before anybody could do anything else."""
+
+    def await_held(self, told):
+        self.held = Held(1, 191, "after_commit", "create", 1825, "pi_1", 5, 77)
+        told()
+
+
+def test_an_answer_that_is_held_within_the_moment_of_arming_is_not_missed(watching, monkeypatch):
+    held = When(OnEvent("psp.captured", 1, {}), 0.0, 9.0, hold=True)
+    control = SimpleNamespace(name="psp", close=lambda: None)
+    monkeypatch.setattr("paydrill.watch.hold_for", lambda psps, at, condition: HeldAtOnce(control, 1, None))
+    with watching(plan(held)) as (watch, _):
+        watch.arm(1, held)
+        firing = watch.take()
+        assert firing is not None
+        assert (firing.fault, firing.t_ns, firing.held, firing.facts["pi"]) == (1, 77, True, "pi_1")
 
 
 def test_giving_up_says_how_many_had_come(watching):

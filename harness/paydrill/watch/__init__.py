@@ -113,9 +113,11 @@ class Watch:
                 raise ValueError(f"{kind.name} cannot be held")
             armed.strike = hold_for(self._stack.psps, kind.hold, when.condition)
             self._strikes[fault] = armed.strike
-            armed.strike.await_held(lambda: self._is_held(armed))
         with self._news:
             self._armed.append(armed)
+        if armed.strike is not None:
+            # Not before it is known here: an answer may be held within the same millisecond.
+            armed.strike.await_held(lambda: self._is_held(armed))
 
     def wait(self, seconds: float) -> None:
         """At most so long; shorter when something has come."""
