@@ -136,10 +136,8 @@ def _fits(topology: Topology, stores: Collection[str], steps: Sequence[DrawnStep
         others = [other for other in steps if other is not step]
         if any(masks(other, step) or keeps_ill(topology, other, step) for other in others):
             return False
-        if idles(topology, stores, step, others) or any(is_deaf(stores, step, other) for other in others):
+        if idles(topology, stores, step, others) or is_deaf(topology, stores, step, others):
             return False
-        if step.fault.hits == "target" and not leaves_a_way(topology, others):
-            return False  # nobody is there whom it could ask
     return True
 
 
@@ -177,11 +175,14 @@ def keeps_ill(topology: Topology, one: DrawnStep, other: DrawnStep) -> bool:
     return any(edge in one.edges or edge.server in one.nodes for edge in asked)
 
 
-def is_deaf(stores: Collection[str], step: DrawnStep, other: DrawnStep) -> bool:
-    """Whether the target itself, which `step` asks for something, could not even keep it because of `other`."""
+def is_deaf(
+    topology: Topology, stores: Collection[str], step: DrawnStep, others: Sequence[DrawnStep]
+) -> bool:
+    """Whether the target itself, which `step` asks for something, is not reached or could not even keep it."""
     if step.fault.hits != "target":
         return False
-    return any(node in stores for node in other.nodes) or any(edge.server in stores for edge in other.edges)
+    hit = {node for other in others for node in (*other.nodes, *(edge.server for edge in other.edges))}
+    return not hit.isdisjoint(stores) or not leaves_a_way(topology, others)
 
 
 def idles(topology: Topology, stores: Collection[str], step: DrawnStep, others: Sequence[DrawnStep]) -> bool:
