@@ -64,11 +64,18 @@ def test_before_the_load_has_told_anything_there_is_nothing_to_see(watch):
 
 
 def test_a_ramp_of_a_second_is_seen_in_the_few_counts_that_are_told_of_it():
-    planned = climbing(30, 90, 1)
-    told = [planned[look // 5 * 5] for look in range(len(planned))]
-    watch = ramp.Ramping(GAUGE, rate_per_s=100)
-    watch.counts = [load_fault.Count(look // 5 * 0.25, a, 0, a) for look, (a, _) in enumerate(told)]
-    assert watch.witness().witnessed
+    told = climbing(30, 90, 1)[::5]
+    assert watched(ramp.Ramping(GAUGE, rate_per_s=100), told, every_s=0.25).witnessed
+
+
+def test_a_look_at_which_nothing_new_was_told_is_no_count():
+    told = [Arrivals(7.0, 3, 3), Arrivals(7.0, 3, 3), Arrivals(7.25, 5, 4)]
+    left = iter(told)
+    watch = ramp.Ramping(SimpleNamespace(arrivals=lambda: next(left)), rate_per_s=100)
+    for _ in told:
+        watch.due_s = 0.0
+        watch.step()
+    assert watch.counts == [load_fault.Count(7.0, 3, 0, 3), load_fault.Count(7.25, 4, 0, 5)]
 
 
 def test_a_ramp_whose_customers_do_not_come_is_not_seen():

@@ -33,25 +33,24 @@ class Ramping(Arriving):
 
         Near: within 40 % of the higher of the rates, or what is off is no more than chance makes of so few.
         """
-        told = self.told
-        if not told:
+        counts = self.counts
+        if not counts:
             return Witness("load", False, "the load told of no arrivals", {})
-        third = len(told) // 3
-        first, last = (_rate(part) for part in (told[: third + 1], told[-third - 1 :]))
-        came, due = told[-1].all - told[0].all, told[-1].due - told[0].due
+        third = len(counts) // 3
+        first, last = (_rate(part) for part in (counts[: third + 1], counts[-third - 1 :]))
+        came, due = counts[-1].all - counts[0].all, counts[-1].due - counts[0].due
         return Witness(
             "load",
-            due >= LEAST_DUE and self._goes_there(first, last, self.watched_s / 3),
+            due >= LEAST_DUE and came_as_planned(due, came) and self._goes_there(first, last),
             f"{came} of {due} planned arrivals came: {first:.0f}/s at first, {last:.0f}/s at last, "
             f"on the way to {self.rate_per_s:.0f}/s",
             {"first_arrivals_per_s": round(first, 1), "last_arrivals_per_s": round(last, 1)},
         )
 
-    def _goes_there(self, first: float, last: float, third_s: float) -> bool:
-        if self.watched_s < LEAST_WATCHED_S or not came_as_planned(self.counts[0], self.counts[-1]):
-            return False
-        may_be_off = MOST_OFF * max(first, self.rate_per_s)
-        return abs(last - self.rate_per_s) <= max(may_be_off, by_chance_per_s(self.rate_per_s, third_s))
+    def _goes_there(self, first: float, last: float) -> bool:
+        by_chance = by_chance_per_s(self.rate_per_s, self.watched_s / 3)
+        may_be_off = max(MOST_OFF * max(first, self.rate_per_s), by_chance)
+        return self.watched_s >= LEAST_WATCHED_S and abs(last - self.rate_per_s) <= may_be_off
 
 
 def _rate(counts: Sequence[Count]) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from paydrill.faults import Arrivals, InForce, LoadGauge, Looks, Scene, Shape, Witness
-from paydrill.faults.load_fault import LEAST_CAME, LoadFault, by_chance_per_s
+from paydrill.faults.load_fault import LoadFault, by_chance_per_s, came_as_planned
 
 LOOK_S = 0.6
 """With the wait for the first count, less than the shortest spike that makes sense: after it the rate is the
@@ -33,7 +33,7 @@ class Spiking:
         may_be_off = max((1 - LEAST_SHARE) * self.rate_per_s, by_chance_per_s(self.rate_per_s, length_s))
         return Witness(
             "load",
-            due > 0 and came >= LEAST_CAME * due and rate >= self.rate_per_s - may_be_off,
+            came_as_planned(due, came) and rate >= self.rate_per_s - may_be_off,
             f"{came} of {due} planned arrivals came: {rate:.0f}/s, {self.rate_per_s:.0f}/s were planned",
             {"arrivals_per_s": rate},
         )

@@ -29,7 +29,7 @@ class Stampeding(Arriving):
 
         Herds that follow soon on each other show in more than half of all looks: the least quarter are other times.
         """
-        jumps = _jumps(self.told)
+        jumps = _jumps(self.counts)
         usual = sorted(jump for _, jump in jumps)[len(jumps) // 4] if jumps else 0
         herds, index = 0, 0
         while index < len(jumps):
@@ -43,11 +43,11 @@ class Stampeding(Arriving):
         return Witness("load", herds > 0, told, {"herds": float(herds), "most_at_once": float(most)})
 
 
-def _jumps(told: Sequence[Count]) -> list[tuple[int, int]]:
+def _jumps(counts: Sequence[Count]) -> list[tuple[int, int]]:
     """From each count to the last within the time, or to the next one: which that is, and how many came between."""
-    times = [count.at_s for count in told]
+    times = [count.at_s for count in counts]
     ends = [max(first + 1, bisect_right(times, at_s + WITHIN_S) - 1) for first, at_s in enumerate(times[:-1])]
-    return [(end, told[end].all - told[first].all) for first, end in enumerate(ends)]
+    return [(end, counts[end].all - counts[first].all) for first, end in enumerate(ends)]
 
 
 @dataclass(frozen=True, kw_only=True)
