@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
-import threading
 import time
 import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+from now_and_then import now_and_then
 
 from paydrill.backends import Secrets, Stack, StackSetup
 from paydrill.callers import bearer
@@ -39,11 +40,7 @@ PRICE = 435
 
 def reference(folder: Path, topology: str = "lb-2") -> StackSetup:
     """A setup of the reference target with a fresh run folder below `folder`."""
-    return setup_of(TARGETS / "reference", folder, topology)
-
-
-def setup_of(source: Path, folder: Path, topology: str) -> StackSetup:
-    target = load_target(source)
+    target = load_target(TARGETS / "reference")
     return setup_with(target, load_topology(target, topology), folder)
 
 
@@ -131,24 +128,14 @@ def load_of(stack: Stack, plan: PlannedLoad, folder: Path, series: str = "") -> 
 @contextmanager
 def merchants_who_capture_later(stack: Stack) -> Iterator[None]:
     """Now and then an order whose money is only held: no traffic class asks for that."""
-    over = threading.Event()
     at = f"http://{stack.dial(stack.topology.entrance())}"
     secret = stack.setup.secrets.caller_secret
 
     def hold() -> None:
-        while not over.wait(HOLD_EVERY_S):
-            try:
-                _hold(at, bearer(secret, "customer", "holder"), next(HOLD_TOKENS))
-            except OSError:
-                continue  # refused or lost, as faults will have it; the next one comes
+        _hold(at, bearer(secret, "customer", "holder"), next(HOLD_TOKENS))
 
-    thread = threading.Thread(target=hold, name="merchants-who-capture-later", daemon=True)
-    thread.start()
-    try:
+    with now_and_then("merchants-who-capture-later", HOLD_EVERY_S, hold):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _hold(at: str, caller: str, token: int) -> None:

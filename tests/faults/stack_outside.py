@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import stack_of_reference
+from now_and_then import now_and_then
 
 from paydrill.backends import Stack, StackSetup
 from paydrill.target import Target
@@ -51,7 +52,12 @@ def outside(folder: Path) -> StackSetup:
 @contextmanager
 def back_office(stack: Stack) -> Iterator[None]:
     """At work until the end of the block."""
-    with _listening(), _calling(stack):
+
+    def call() -> None:
+        _hold(stack, next(TOKENS))
+        _ask(stack, "GET", "/v1/payment_intents?limit=20")
+
+    with _listening(), now_and_then("back-office-calls", EVERY_S, call):
         yield
 
 
@@ -76,27 +82,6 @@ def _listening() -> Iterator[None]:
         finally:
             server.shutdown()
             thread.join()
-
-
-@contextmanager
-def _calling(stack: Stack) -> Iterator[None]:
-    over = threading.Event()
-
-    def call() -> None:
-        while not over.wait(EVERY_S):
-            try:
-                _hold(stack, next(TOKENS))
-                _ask(stack, "GET", "/v1/payment_intents?limit=20")
-            except (OSError, http.client.HTTPException):
-                continue  # refused or lost, as faults will have it; the next one comes
-
-    thread = threading.Thread(target=call, name="back-office-calls", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _hold(stack: Stack, token: int) -> None:
