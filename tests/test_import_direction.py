@@ -24,7 +24,7 @@ RANKS = {
             "topology", "target", "scenario", "plan", "verdict", "run_folder", "units", "yaml_source", "yaml_tree",
             "yaml_fields", "overrides", "fault_fields", "scenario_file", "scenario_timeline", "scenario_schema",
             "target_file", "target_client", "topology_file", "patching", "callers", "mutants", "library", "verdict_file",
-            "currencies", "target_attached", "events", "scenario_conditions",
+            "currencies", "target_attached", "events", "scenario_conditions", "scenario_gauges",
             "other_sources", "blast_radius", "target_operators", "target_attacks",
         ),
         1,

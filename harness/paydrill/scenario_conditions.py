@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from paydrill.events import Condition, EventKind, OnEvent, OnGauge, When
-from paydrill.events.gauges import GAUGES
 from paydrill.events.known import KINDS
 from paydrill.scenario import AbortIf
+from paydrill.scenario_gauges import METRIC_KEYS, Whose, read_gauge
 from paydrill.units import format_seconds
 from paydrill.yaml_fields import Field, Section
 
 EVENT_EXAMPLE = "event: psp.captured"
-METRIC_KEYS = ("metric", "over", "under")
 WHEN_KEYS = ("after", "before", "hold")
 MAX_COUNT = 1_000_000
-MAX_BOUND = 1e12
 
 
-def read_when(field: Field, for_s: float, duration_s: float | None) -> When | None:
+def read_when(field: Field, for_s: float, duration_s: float | None, whose: Whose) -> When | None:
     """When a fault of `for_s` comes into force; None with its mistakes noted."""
     section = field.section(None)
-    condition = _condition(section, WHEN_KEYS)
+    condition = _condition(section, WHEN_KEYS, whose)
     hold = section.get("hold")
     held = bool(hold.boolean()) if hold else False
     if hold and held and condition is not None:
@@ -36,12 +32,12 @@ def read_when(field: Field, for_s: float, duration_s: float | None) -> When | No
     return When(condition, after_s, before_s, held)
 
 
-def read_abort_if(field: Field, duration_s: float | None) -> tuple[AbortIf, ...]:
+def read_abort_if(field: Field, duration_s: float | None, whose: Whose) -> tuple[AbortIf, ...]:
     """What ends the drill; mistakes are noted."""
     found = []
     for item in field.items():
         section = item.section(None)
-        condition = _condition(section, ("after",))
+        condition = _condition(section, ("after",), whose)
         after = section.get("after")
         after_s = _seconds(after, 0.0)
         if after and after_s is not None and duration_s is not None and after_s >= duration_s:
@@ -51,10 +47,10 @@ def read_abort_if(field: Field, duration_s: float | None) -> tuple[AbortIf, ...]
     return tuple(found)
 
 
-def _condition(section: Section, more: tuple[str, ...]) -> Condition | None:
+def _condition(section: Section, more: tuple[str, ...], whose: Whose) -> Condition | None:
     if section.get("metric") is not None:
         section.refuse_unknown([*METRIC_KEYS, *more])
-        return _gauge(section)
+        return read_gauge(section, whose)
     named = section.require("event", EVENT_EXAMPLE)
     name = named.choice("event", tuple(KINDS)) if named else None
     if name is None:
@@ -74,26 +70,11 @@ def _word(field: Field, key: str, kind: EventKind) -> str | None:
     return field.scalar_text() if words is None else field.choice(key, words)
 
 
-def _gauge(section: Section) -> OnGauge | None:
-    named = section.require("metric")
-    name = named.choice("metric", tuple(GAUGES)) if named else None
-    given: list[tuple[Literal["over", "under"], Field]] = []
-    for way in ("over", "under"):
-        if field := section.get(way):
-            given.append((way, field))
-    if len(given) != 1:
-        section.key_wrong("metric", "expected one bound, over or under", "over: 500")
-        return None
-    way, field = given[0]
-    bound = field.number(0, MAX_BOUND)
-    return None if name is None or bound is None else OnGauge(name, way, bound)
-
-
 def _check_hold(hold: Field, condition: Condition) -> None:
     """Only what somebody waits for at the PSP can be held."""
     holdable = [kind.name for kind in KINDS.values() if kind.hold]
     if isinstance(condition, OnGauge) or KINDS[condition.event].hold is None:
-        what = condition.metric if isinstance(condition, OnGauge) else condition.event
+        what = str(condition.metric) if isinstance(condition, OnGauge) else condition.event
         hold.wrong(f"{what} cannot be held; what can: {', '.join(holdable)}", "false")
 
 

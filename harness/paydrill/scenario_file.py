@@ -11,6 +11,7 @@ from paydrill.overrides import apply_overrides, written_out
 from paydrill.psp.rules import ANSWERS, APPROVE, EXECUTIONS, GATES, NUMBERS, WEBHOOKS
 from paydrill.scenario import Expect, Load, Scenario, Step, Window
 from paydrill.scenario_conditions import read_abort_if
+from paydrill.scenario_gauges import Whose
 from paydrill.scenario_timeline import read_timeline
 from paydrill.target import Target, Timing
 from paydrill.topology import Topology
@@ -127,14 +128,14 @@ class _Reader:
             steps = read_timeline(
                 timeline, self._words.faults, self._topology, duration_s, self._words.target
             )
-        abort_if = root.get("abort_if")
+        abort_if, whose = root.get("abort_if"), Whose(self._topology, self._words.target)
         scenario = Scenario(
             name=name or "unread",
             title=title,
             why=(why.text() if why else None) or "",
             load=load or Load(1.0, 1.0, {}),
             timeline=steps,
-            abort_if=read_abort_if(abort_if, duration_s) if abort_if else (),
+            abort_if=read_abort_if(abort_if, duration_s, whose) if abort_if else (),
             psp=self._psp(root.get("psp")),
             expect=self._expect(root.get("expect")),
             timing=read_timing(root.get("timing")),

@@ -137,13 +137,21 @@ def _when() -> dict[str, Any]:
 def _condition(more: Mapping[str, Any], held: Mapping[str, Any] | None = None) -> dict[str, Any]:
     events = [_event(kind, {**more, **(held or {} if kind.hold else {})}) for kind in KINDS.values()]
     bound = {"type": "number", "minimum": 0}
-    metric = {"enum": list(GAUGES)}
-    gauge = {
-        "title": "a number",
-        **_section({"metric": metric, "over": bound, "under": bound, **more}, ("metric",)),
-        "oneOf": [{"required": ["over"]}, {"required": ["under"]}],
+    bounds = {"over": bound, "under": bound}
+    one_bound = {"oneOf": [{"required": ["over"]}, {"required": ["under"]}]}
+    own = {"metric": {"enum": list(GAUGES)}}
+    gauge = {"title": "a number", **_section({**own, **bounds, **more}, ("metric",)), **one_bound}
+    asked = {
+        "metric": {"type": "string", "minLength": 1},
+        "of": {"type": "string", "minLength": 1, "description": "A node of the target, or a service."},
+        "labels": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
     }
-    return {"oneOf": [*events, gauge]}
+    series = {
+        "title": "a number of the target's",
+        **_section({**asked, **bounds, **more}, ("metric", "of")),
+        **one_bound,
+    }
+    return {"oneOf": [*events, gauge, series]}
 
 
 def _event(kind: EventKind, more: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from paydrill.fault_fields import places_of, read_fault, values_of
 from paydrill.faults import Claims, Fault, ShapesLoad
 from paydrill.scenario import Step
 from paydrill.scenario_conditions import read_when
+from paydrill.scenario_gauges import Whose
 from paydrill.target import Target
 from paydrill.topology import Topology
 from paydrill.units import format_seconds
@@ -79,7 +80,8 @@ def _read_step(
     named = section.require("fault", "fault: timeout")
     name = named.choice("fault", tuple(faults)) if named else None
     when = section.get("when")
-    spans = _read_when(section, for_s, duration_s) if when else _read_at(section, for_s, duration_s)
+    whose = Whose(topology, target)
+    spans = _read_when(section, for_s, duration_s, whose) if when else _read_at(section, for_s, duration_s)
     fault = read_fault(section, faults[name], STEP_KEYS) if name else None
     if fault is None:
         return []
@@ -129,12 +131,12 @@ def _read_at(section: Section, for_s: float | None, duration_s: float | None) ->
     return [_Span(begin, for_s) for begin in begins]
 
 
-def _read_when(section: Section, for_s: float | None, duration_s: float | None) -> list[_Span]:
+def _read_when(section: Section, for_s: float | None, duration_s: float | None, whose: Whose) -> list[_Span]:
     for key in ("at", "every", "repeat"):
         if section.get(key) is not None:
             section.key_wrong(key, f"a step with 'when' has no {key!r}: it begins when its event comes")
     field = section.get("when")
-    when = read_when(field, for_s or 0.0, duration_s) if field else None
+    when = read_when(field, for_s or 0.0, duration_s, whose) if field else None
     if when is None or for_s is None:
         return []
     return [_Span(when.after_s, for_s, when)]

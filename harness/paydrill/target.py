@@ -55,6 +55,7 @@ class Service:
     command: argv after the runtime's own program, e.g. `["-m", "services.orders"]` for python
     config:  template file (relative to the topology, then the target) -> name in the node's folder
     schema:  postgres only: folder of numbered .sql files put into the template cluster
+    metrics: a GET path at which each node tells its metrics in Prometheus' text form
     """
 
     name: str
@@ -67,6 +68,7 @@ class Service:
     schema: str | None = None
     database: str = "app"
     settings: Mapping[str, str] = field(default_factory=dict)
+    metrics: str | None = None
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ class Attached:
     """A stack that somebody else runs, by its addresses (`host:port`): the harness starts nothing of it.
 
     service:  what it is called in topologies and scenarios, as a whole
-    entrance: where it listens; health: a GET path there
+    entrance: where it listens; health, metrics: GET paths there
     psp:      where it calls its PSP; the harness listens there in the PSP's place
     webhook:  where it wants the PSP's events, None for nowhere
     """
@@ -172,6 +174,7 @@ class Attached:
     psp: str
     health: str
     webhook: str | None = None
+    metrics: str | None = None
     psp_api_key: Secret | None = None
     webhook_secret: Secret | None = None
     caller_secret: Secret | None = None

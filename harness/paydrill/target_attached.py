@@ -17,6 +17,7 @@ KEYS = (
     "psp",
     "webhook",
     "health",
+    "metrics",
     "psp_api_key",
     "webhook_secret",
     "caller_secret",
@@ -41,15 +42,15 @@ def read_attached(field: Field, root: Section) -> Attached:
         section.require("psp", "psp: 127.0.0.1:12111"),
     )
     webhook, health = section.get("webhook"), section.require("health", "health: /healthz")
-    path = health.text(limit=200) if health else None
-    if health and path and not path.startswith("/"):
-        health.wrong(f"{shown(path)} is not a path at the entrance", f"/{path}")
+    path = health.url_path(" at the entrance") if health else None
+    metrics = section.get("metrics")
     return Attached(
         service=_service(section.get("service")),
         entrance=_address(entrance),
         psp=_address(psp),
         webhook=_url(webhook) if webhook else None,
         health=path or "/",
+        metrics=metrics.url_path(" at the entrance") if metrics else None,
         psp_api_key=_secret(section.require("psp_api_key", "psp_api_key: {env: NAME}")),
         webhook_secret=_secret(section.get("webhook_secret")),
         caller_secret=_secret(section.get("caller_secret")),
@@ -60,7 +61,13 @@ def services_of(attached: Attached) -> Mapping[str, Service]:
     """The one black box as a service, so that topologies and scenarios can name it."""
     port = int(attached.entrance.rpartition(":")[2] or 1)
     return {
-        attached.service: Service(attached.service, "attached", port or 1, Health(http=attached.health)),
+        attached.service: Service(
+            attached.service,
+            "attached",
+            port or 1,
+            Health(http=attached.health),
+            metrics=attached.metrics,
+        ),
     }
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from paydrill.target import Attacks, Request
 from paydrill.yaml_fields import Field
-from paydrill.yaml_source import shown
 
 KEYS = ("webhook", "owned", "probed")
 _ABOUT_AN_ORDER = "intent.order_ref"
@@ -16,9 +15,7 @@ def read_attacks(field: Field, requests: Mapping[str, Request]) -> Attacks:
     """The block, its mistakes noted. `requests` are the target's own, by kind."""
     section = field.section(KEYS)
     webhook, owned, probed = (section.get(key) for key in KEYS)
-    path = webhook.text(limit=200) if webhook else None
-    if webhook and path and not path.startswith("/"):
-        webhook.wrong(f"{shown(path)} is not a path at the entrance", f"/{path}")
+    path = webhook.url_path(" at the entrance") if webhook else None
     about_an_order = {kind: one for kind, one in requests.items() if _ABOUT_AN_ORDER in one.path}
     return Attacks(path, _kinds(owned, about_an_order), _kinds(probed, requests))
 

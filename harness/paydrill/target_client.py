@@ -46,9 +46,7 @@ def read_request(kind: str, field: Field) -> Request:
     method, path = section.require("method"), section.require("path")
     body, headers, strong = section.get("body"), section.get("headers"), section.get("strong")
     at = section.get("at")
-    url = path.text(limit=500) if path else None
-    if path and url and not url.startswith("/"):
-        path.wrong(f"{shown(url)} is not a path on the target", f"/{url}")
+    url = path.url_path(" on the target", limit=500) if path else None
     truth = strong.boolean() if strong else True
     return Request(
         kind=kind,

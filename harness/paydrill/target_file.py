@@ -53,7 +53,18 @@ _KEYS = (
     "allow",
     "attacks",
 )
-_SERVICE_KEYS = ("runtime", "port", "health", "command", "env", "config", "schema", "database", "settings")
+_SERVICE_KEYS = (
+    "runtime",
+    "port",
+    "health",
+    "metrics",
+    "command",
+    "env",
+    "config",
+    "schema",
+    "database",
+    "settings",
+)
 
 
 def load_target(folder: Path, *, tables: Collection[str] | None = None) -> Target:
@@ -161,7 +172,7 @@ class _Reader:
         health, config = section.get("health"), section.get("config")
         if health is None and name not in PSPS and section.usable:
             section.require("health", "health: {http: /healthz}")
-        database = section.get("database")
+        database, metrics = section.get("database"), section.get("metrics")
         return Service(
             name=name,
             runtime=cast("Runtime", word or "python"),
@@ -173,6 +184,7 @@ class _Reader:
             schema=self._file(section.get("schema"), folder=True),
             database=(database.name() if database else None) or Service.database,
             settings=_text_map(section.get("settings")),
+            metrics=metrics.url_path() if metrics else None,
         )
 
     def _config(self, field: Field) -> Mapping[str, str]:
@@ -264,10 +276,7 @@ def _health(field: Field) -> Health:
     http, postgres = section.get("http"), section.get("postgres")
     if section.usable and (http is None) == (postgres is None):
         field.wrong("expected either `http: /path` or `postgres: true`", "{http: /healthz}")
-    path = http.text(limit=200) if http else None
-    if http and path and not path.startswith("/"):
-        http.wrong(f"{shown(path)} is not a path", f"/{path}")
-    return Health(http=path, postgres=bool(postgres and postgres.boolean()))
+    return Health(http=http.url_path() if http else None, postgres=bool(postgres and postgres.boolean()))
 
 
 def _texts(field: Field | None) -> tuple[str, ...]:

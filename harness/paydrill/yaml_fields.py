@@ -90,6 +90,13 @@ class Field:
             return None
         return self.node.value
 
+    def url_path(self, of: str = "", *, limit: int = 200) -> str | None:
+        """A text that begins with a slash; `of` says whose path it is (" at the entrance")."""
+        text = self.text(limit=limit)
+        if text and not text.startswith("/"):
+            self.wrong(f"{shown(text)} is not a path{of}", f"/{text}")
+        return text
+
     def name(self) -> str | None:
         """A name that may be part of a file name: a-z, 0-9 and '-'."""
         text = self.scalar_text()

@@ -69,9 +69,21 @@ def test_a_condition_ends_the_drill_at_once_and_heals(drill, tmp_path):
     assert next(line for line in lines if line["kind"] == "healed")["clean"]
 
 
-def test_a_gauge_that_passes_its_bound_ends_the_drill(drill, tmp_path):
-    text = HEAD + LOAD.replace("6s", "60s") + "abort_if:\n  - {metric: load_1m, over: 0}\n"
+def test_a_metric_of_the_target_begins_a_fault_and_a_gauge_that_passes_its_bound_ends_the_drill(
+    drill, tmp_path
+):
+    when = "{metric: http_requests_total, of: orders, labels: {status: 201}, over: 5}"
+    text = (
+        HEAD
+        + LOAD.replace("6s", "60s")
+        + f"timeline:\n  - {{when: {when}, for: 50s, fault: latency, edge: payments->psp, latency_ms: 20}}\n"
+        + "abort_if:\n  - {metric: load_1m, over: 0, after: 8s}\n"
+    )
     ran = drill(written(tmp_path, text), "--backend", "local", "--topology", "single", "--seed", "1")
+    (fired,) = [line for line in timeline(ran) if line["kind"] == "fired"]
+    assert fired["name"] == "http_requests_total of orders, status 201", ran.told()
+    assert float(fired["facts"]["value"]) > 5
+    assert [line["id"] for line in timeline(ran) if line["kind"] == "fault"] == [1]
     assert ran.code == 3 and "aborted" in ran.reason_codes, ran.told()
     assert any("abort_if: load_1m over 0 (" in reason["detail"] for reason in ran.verdict["reasons"]), (
         ran.told()

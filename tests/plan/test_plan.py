@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paydrill.errors import UsageError
-from paydrill.events import OnEvent, OnGauge, When
+from paydrill.events import OnEvent, OnGauge, Series, When
 from paydrill.faults import ShapesLoad, known
 from paydrill.plan import fault_of, make_plan, plan_from_json, plan_to_json, segments_of, without_faults
 from paydrill.scenario import AbortIf, Load, Scenario, Step
@@ -53,6 +53,10 @@ def faults(draw):
     )
 
 
+labels = st.dictionaries(st.sampled_from(["route", "status"]), st.text(max_size=4)).map(
+    lambda given: tuple(sorted(given.items()))
+)
+metrics = st.just("open_work") | st.builds(Series, st.just("shed_total"), st.just("payments-1"), labels)
 conditions = st.one_of(
     st.builds(
         OnEvent,
@@ -60,7 +64,7 @@ conditions = st.one_of(
         st.integers(1, 99),
         st.dictionaries(st.sampled_from(["operation", "class"]), st.sampled_from(["pay", "refund"])),
     ),
-    st.builds(OnGauge, st.just("open_work"), st.sampled_from(["over", "under"]), st.floats(0, 1e6)),
+    st.builds(OnGauge, metrics, st.sampled_from(["over", "under"]), st.floats(0, 1e6)),
 )
 whens = st.builds(When, conditions, tenths, tenths, st.booleans())
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from paydrill.cli.words import scenario_schema
-from paydrill.events import OnEvent, OnGauge, When
+from paydrill.events import OnEvent, OnGauge, Series, When
 from paydrill.scenario import AbortIf
 from paydrill.scenario_timeline import repeated
 
@@ -55,11 +55,19 @@ def test_what_ends_a_drill(load):
         "abort_if:\n"
         "  - {metric: open_work, over: 500}\n"
         "  - {metric: ok_ratio, under: 0.2, after: 8s}\n"
+        "  - {metric: http_requests_total, of: payments, labels: {status: 503, route: /pay}, over: 9}\n"
+        "  - {metric: shed_total, of: payments-1, over: 0}\n"
         "  - {event: customer.answered, outcome: fail, status: 503, count: 100}\n"
     )
     assert load(timeline("{at: 5s, for: 6s, fault: down, edge: payments->psp}", more=more)).abort_if == (
         AbortIf(OnGauge("open_work", "over", 500)),
         AbortIf(OnGauge("ok_ratio", "under", 0.2), 8.0),
+        AbortIf(
+            OnGauge(
+                Series("http_requests_total", "payments", (("route", "/pay"), ("status", "503"))), "over", 9
+            )
+        ),
+        AbortIf(OnGauge(Series("shed_total", "payments-1"), "over", 0)),
         AbortIf(OnEvent("customer.answered", 100, {"outcome": "fail", "status": "503"})),
     )
 
@@ -149,6 +157,26 @@ MISTAKES = {
         timeline(f"{{at: 2s, {WAITS}}}", more="abort_if:\n  - {metric: openwork, over: 5}\n"),
         "s.yaml:8:14: abort_if[0].metric: unknown metric 'openwork' (did you mean open_work?)",
     ),
+    "a number that only the target could have": (
+        timeline(f"{{at: 2s, {WAITS}}}", more="abort_if:\n  - {metric: shed_total, over: 5}\n"),
+        "s.yaml:8:14: abort_if[0].metric: 'shed_total' is no number of the harness; `of: NODE` asks a node of the "
+        "target for it",
+    ),
+    "labels of a number of the harness": (
+        timeline(
+            f"{{at: 2s, {WAITS}}}", more="abort_if:\n  - {metric: open_work, labels: {a: b}, over: 5}\n"
+        ),
+        "s.yaml:8:33: abort_if[0].labels: labels narrow a metric of the target: the key 'of' is missing "
+        "(did you mean of: payments?)",
+    ),
+    "a metric of nobody": (
+        timeline(f"{{at: 2s, {WAITS}}}", more="abort_if:\n  - {metric: shed_total, of: payment, over: 5}\n"),
+        "s.yaml:8:30: abort_if[0].of: 'payment' is not in the topology (did you mean payments?)",
+    ),
+    "a metric of the harness' own node": (
+        timeline(f"{{at: 2s, {WAITS}}}", more="abort_if:\n  - {metric: shed_total, of: psp, over: 5}\n"),
+        "s.yaml:8:30: abort_if[0].of: psp belongs to the harness and tells no metrics",
+    ),
     "held in abort_if": (
         timeline(f"{{at: 2s, {WAITS}}}", more="abort_if:\n  - {event: psp.captured, hold: true}\n"),
         "s.yaml:8:27: abort_if[0].hold: unknown key 'hold': expected one of after, count, event, operation, psp",
@@ -165,6 +193,7 @@ GOOD_STEPS = (
     "{at: 2s, for: 1s, every: 4s, repeat: 3, fault: kill, node: payments-1}",
     "{when: {event: psp.captured, hold: true, count: 2}, for: 1s, fault: kill, node: payments-1}",
     "{when: {metric: in_flight, over: 20, after: 3s}, for: 1s, fault: kill, node: payments-1}",
+    "{when: {metric: shed_total, of: payments, labels: {reason: money}, over: 0}, for: 1s, fault: kill, node: payments-1}",
 )
 BAD_STEPS = (
     "{at: 2s, for: 1s, every: 4s, fault: kill, node: payments-1}",

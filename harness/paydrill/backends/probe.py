@@ -92,6 +92,14 @@ def date_told(probe: Probe, timeout_s: float) -> float | None:
         return None
 
 
+def text_at(probe: Probe, path: str, timeout_s: float) -> str:
+    """What the node answers there, which has to be 200. Raises OSError, HTTPException or NotReady."""
+    answer = _get(probe.address, path, timeout_s, probe.ca_file)
+    if answer.status != 200:
+        raise NotReady(f"{probe.node.name}: GET {path} answered {answer.status}")
+    return answer.read().decode("utf-8", "replace")
+
+
 def _ask_http(address: Address, path: str, timeout_s: float, ca_file: Path | None) -> str | None:
     status = _get(address, path, timeout_s, ca_file).status
     return None if 200 <= status < 300 else f"GET {path} answered {status}"

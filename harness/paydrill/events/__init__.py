@@ -73,10 +73,30 @@ class OnEvent:
 
 
 @dataclass(frozen=True)
+class Series:
+    """A metric that the target counts of itself: of one node, or of all nodes of a service, added up.
+
+    labels: names with their values, sorted; only what has them all is counted
+    """
+
+    name: str
+    of: str
+    labels: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        only = "".join(f", {name} {value}" for name, value in self.labels)
+        return f"{self.name} of {self.of}{only}"
+
+
+Metric = str | Series
+"""A number by its name in `gauges`, or one of the target's own."""
+
+
+@dataclass(frozen=True)
 class OnGauge:
     """A number that is seen `over` or `under` a bound."""
 
-    metric: str
+    metric: Metric
     way: Literal["over", "under"]
     bound: float
 
@@ -114,7 +134,7 @@ def condition_to_json(condition: Condition) -> dict[str, object]:
         case OnEvent(event, count, only):
             return {"event": event, "count": count, "only": {key: only[key] for key in sorted(only)}}
         case OnGauge(metric, way, bound):
-            return {"metric": metric, way: bound}
+            return {**_metric_to_json(metric), way: bound}
 
 
 def condition_from_json(data: Line) -> Condition:
@@ -123,7 +143,23 @@ def condition_from_json(data: Line) -> Condition:
         only = {str(key): str(value) for key, value in data["only"].items()}
         return OnEvent(str(data["event"]), int(data["count"]), only)
     way: Literal["over", "under"] = "over" if "over" in data else "under"
-    return OnGauge(str(data["metric"]), way, float(data[way]))
+    return OnGauge(_metric_from_json(data), way, float(data[way]))
+
+
+def _metric_to_json(metric: Metric) -> dict[str, object]:
+    match metric:
+        case Series(name, of, labels):
+            return {"metric": name, "of": of, "labels": dict(labels)}
+        case name:
+            return {"metric": name}
+
+
+def _metric_from_json(data: Line) -> Metric:
+    name = str(data["metric"])
+    if "of" not in data:
+        return name
+    labels = {str(label): str(value) for label, value in data["labels"].items()}
+    return Series(name, str(data["of"]), tuple(sorted(labels.items())))
 
 
 def when_to_json(when: When) -> dict[str, object]:

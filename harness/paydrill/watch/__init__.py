@@ -196,7 +196,7 @@ class Watch:
             return
         with self._news:
             if armed in self._armed and armed.condition.fits(value):
-                self._met(armed, time.monotonic_ns(), {"value": f"{value:g}"}, armed.condition.metric)
+                self._met(armed, time.monotonic_ns(), {"value": f"{value:g}"}, _name(armed.condition))
 
     def _give_up_all(self, why: str) -> None:
         with self._news:
@@ -225,4 +225,4 @@ def _sources(conditions: Sequence[Condition]) -> set[Source]:
 
 
 def _name(condition: Condition) -> str:
-    return condition.event if isinstance(condition, OnEvent) else condition.metric
+    return condition.event if isinstance(condition, OnEvent) else str(condition.metric)

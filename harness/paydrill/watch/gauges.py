@@ -1,4 +1,4 @@
-"""Reads the numbers of `events.gauges`; one that cannot be read now has no value."""
+"""Reads the numbers of `events.gauges` and those of the target; one that cannot be read now has no value."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from paydrill import host_fit
 from paydrill.backends import Stack
 from paydrill.errors import PaydrillError
-from paydrill.events import Happened
+from paydrill.events import Happened, Metric, Series
 from paydrill.events.gauges import LATEST_S
 from paydrill.load.child import LoadChild
 from paydrill.run_folder import RunFolder
 from paydrill.watch.tails import history_tail
+from paydrill.watch.target_metrics import read_series
 
 FEWEST = 10
 """Payments below which a share of them says nothing."""
@@ -54,16 +55,16 @@ class LatestPayments:
 
 
 class Gauges:
-    """`wanted` are the names that will be asked for; nothing else is read."""
+    """`wanted` are those that will be asked for; nothing else is read."""
 
-    def __init__(self, stack: Stack, run: RunFolder, load: LoadChild, wanted: Collection[str]) -> None:
+    def __init__(self, stack: Stack, run: RunFolder, load: LoadChild, wanted: Collection[Metric]) -> None:
         self._stack = stack
         self._load = load
         self._wanted = wanted
         self._before = host_fit.sample()
         self._payments = LatestPayments()
         self._tail = history_tail(run) if {"ok_ratio", "p95_ms"} & set(wanted) else None
-        self._values: dict[str, float | None] = {}
+        self._values: dict[Metric, float | None] = {}
         self._readers: Mapping[str, Callable[[], float | None]] = {
             "open_work": self._open_work,
             "psp_pending": lambda: sum(psp.status().pending for psp in stack.psps.values()),
@@ -80,15 +81,17 @@ class Gauges:
         """Read every wanted one anew; takes some seconds where the target's database is silent."""
         for happened in self._tail.read() if self._tail else ():
             self._payments.take(happened)
-        for name in self._wanted:
-            self._values[name] = self._read(name)
+        for metric in self._wanted:
+            self._values[metric] = self._read(metric)
 
-    def value(self, name: str) -> float | None:
-        return self._values.get(name)
+    def value(self, metric: Metric) -> float | None:
+        return self._values.get(metric)
 
-    def _read(self, name: str) -> float | None:
+    def _read(self, metric: Metric) -> float | None:
+        if isinstance(metric, Series):
+            return read_series(self._stack, metric)
         try:
-            return self._readers[name]()
+            return self._readers[metric]()
         except (PaydrillError, OSError):
             return None
 
