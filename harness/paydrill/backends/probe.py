@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import http.client
 import socket
-import ssl
 import struct
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from paydrill.backends import Address
+from paydrill.backends.http_connection import http_connection
 from paydrill.errors import NotReady
 from paydrill.target import Health
 from paydrill.topology import Node
@@ -106,12 +106,7 @@ def _ask_http(address: Address, path: str, timeout_s: float, ca_file: Path | Non
 
 
 def _get(address: Address, path: str, timeout_s: float, ca_file: Path | None) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection(address.host, address.port, timeout=timeout_s)
-    if ca_file is not None:
-        trusted = ssl.create_default_context(cafile=ca_file)
-        connection = http.client.HTTPSConnection(
-            address.host, address.port, timeout=timeout_s, context=trusted
-        )
+    connection = http_connection(address, ca_file, timeout_s)
     try:
         connection.request("GET", path, headers={"Connection": "close", "Host": address.host})
         return connection.getresponse()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import ssl
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from paydrill.backends import Stack
+from paydrill.backends.http_connection import http_connection
 from paydrill.callers import bearer
 from paydrill.errors import FaultNotApplied
 from paydrill.target import Answered, Request
@@ -75,14 +75,8 @@ class Asked:
     def once(self, patience_s: float = ONE_TRY_S) -> Said:
         """Raises OSError or HTTPException when nobody answers."""
         entrance = self.stack.topology.entrance()
-        address = self.stack.dial(entrance)
-        ca = self.stack.setup.ca_of(self.stack.topology.node(entrance.server))
-        connection = http.client.HTTPConnection(address.host, address.port, timeout=patience_s)
-        if ca is not None:
-            context = ssl.create_default_context(cafile=ca)
-            connection = http.client.HTTPSConnection(
-                address.host, address.port, timeout=patience_s, context=context
-            )
+        ca_file = self.stack.setup.ca_of(self.stack.topology.node(entrance.server))
+        connection = http_connection(self.stack.dial(entrance), ca_file, patience_s)
         with contextlib.closing(connection):
             connection.request(self.method, self.path, self.body, dict(self.headers))
             answer = connection.getresponse()

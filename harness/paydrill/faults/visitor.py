@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import http.client
 import socket
-import ssl
 import struct
 from types import TracebackType
 
+from paydrill.backends.http_connection import http_connection
 from paydrill.backends.probe import Probe, startup_packet
 
 
@@ -40,12 +40,8 @@ class Visitor:
 
 class HttpVisitor(Visitor):
     def __init__(self, probe: Probe) -> None:
-        host, port = probe.address.host, probe.address.port
         self._path = probe.health.http or "/"
-        self._connection = http.client.HTTPConnection(host, port)
-        if probe.ca_file is not None:
-            trusted = ssl.create_default_context(cafile=probe.ca_file)
-            self._connection = http.client.HTTPSConnection(host, port, context=trusted)
+        self._connection = http_connection(probe.address, probe.ca_file)
         self._over = False
 
     def asks(self, within_s: float) -> bool:
