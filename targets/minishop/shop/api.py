@@ -95,11 +95,15 @@ def _articles(body: dict[str, Any]) -> list[tuple[str, int]]:
     """`[{sku, qty}]` as pairs."""
     given = body.get("articles")
     rows = given if isinstance(given, list) else []
-    pairs = [(row.get("sku"), row.get("qty")) for row in rows if isinstance(row, dict)]
-    if not pairs or len(pairs) != len(rows) or not all(_is_pair(*pair) for pair in pairs):
+    pairs = [
+        pair for row in rows if isinstance(row, dict) and (pair := _pair(row.get("sku"), row.get("qty")))
+    ]
+    if not pairs or len(pairs) != len(rows):
         raise Refused(400, "bad_field", "articles: expected [{sku, qty}, …]")
     return pairs
 
 
-def _is_pair(sku: object, qty: object) -> bool:
-    return isinstance(sku, str) and isinstance(qty, int) and not isinstance(qty, bool)
+def _pair(sku: object, qty: object) -> tuple[str, int] | None:
+    if isinstance(sku, str) and isinstance(qty, int) and not isinstance(qty, bool):
+        return sku, qty
+    return None

@@ -125,7 +125,8 @@ class Psp:
             return future.result(self._call_s)
         except TimeoutError as late:
             future.cancel()
-            raise stripe.APIConnectionError(f"no answer within {self._call_s:g} s") from late
+            said = f"no answer within {self._call_s:g} s"
+            raise stripe.APIConnectionError(said) from late  # type: ignore[no-untyped-call]
 
 
 def _session(callers: int) -> requests.Session:

@@ -19,7 +19,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LINGER_S = 2.5
-FINISH_S = 5.0
+FINISH_S = 5
 """The longest that a request may take which is under way at the end of LINGER_S."""
 
 KEEP_ALIVE_S = 75

@@ -110,7 +110,7 @@ def _success(operation: Operation, status: int) -> dict[str, object]:
     headers = ["Idempotent-Replayed"] if operation.method == "POST" else []
     if operation.name in ("read_order", "find_order"):
         headers.append("ETag")
-    described = {
+    described: dict[str, object] = {
         "description": success.means,
         "headers": {name: _HEADERS[name] for name in headers},
         "content": {

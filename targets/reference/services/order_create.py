@@ -77,7 +77,7 @@ async def _catalogue(
     tx: Connection, customer: str, wish: CreateOrder, wanted: Mapping[str, int]
 ) -> Sequence[Row]:
     """What is sold of it, each row with the price rules in force and the order that there may be already."""
-    return await tx.fetch(
+    rows: Sequence[Row] = await tx.fetch(
         """SELECT p.sku, p.price, r.version, r.promotions::text AS promotions, r.tax::text AS tax,
                   (SELECT id FROM orders WHERE customer = $3 AND client_ref = $4) AS existing
            FROM products p, (SELECT version, promotions, tax FROM price_rules
@@ -85,6 +85,7 @@ async def _catalogue(
            WHERE p.sku = ANY($1) AND p.currency = $2""",
         list(wanted), wish.currency, customer, wish.client_ref,
     )  # fmt: skip
+    return rows
 
 
 def _quote(rows: Sequence[Row], wish: CreateOrder, wanted: Mapping[str, int]) -> Quote:
