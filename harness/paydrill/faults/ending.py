@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
 from paydrill.backends import ProcessIdentity, Stack
 from paydrill.faults import FOR_EVER_S
-from paydrill.faults.node_fault import is_healthy, who_runs
+from paydrill.faults.node_fault import is_healthy, running_again, who_runs
 from paydrill.topology import Node
 
 Signal = Literal["TERM", "INT", "QUIT"]
@@ -61,6 +62,18 @@ def step_together(restarts: Sequence[Restart]) -> float:
     """All of them at the same time; the seconds until one wants to be looked at again."""
     healthy = [one.step() for one in restarts]
     return FOR_EVER_S if all(healthy) else LOOK_EVERY_S
+
+
+@contextmanager
+def brought_round(
+    stack: Stack, nodes: Sequence[Node], how: Signal, grace_s: float
+) -> Iterator[Sequence[Restart]]:
+    """A restart for each node, none of them begun. At exit nobody is waited for any longer, and all run."""
+    restarts = [Restart(stack, node, how, grace_s) for node in nodes]
+    with running_again(stack, nodes), ExitStack() as heal:
+        for one in restarts:
+            heal.callback(one.finish)
+        yield restarts
 
 
 @dataclass

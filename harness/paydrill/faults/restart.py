@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
 from paydrill.faults import Carries, Effect, Expects, InForce, Looks, Scene, Witness
-from paydrill.faults.ending import Restart, Signal, step_together
-from paydrill.faults.node_fault import NodeFault, nodes_of_target, running_again
+from paydrill.faults.ending import Restart, Signal, brought_round, step_together
+from paydrill.faults.node_fault import NodeFault, nodes_of_target
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,8 @@ class RestartNode(NodeFault):
     def inject(self, scene: Scene) -> Iterator[InForce]:
         stack = scene.stack
         nodes = nodes_of_target(stack.topology, self.node)
-        restarting = Restarting([Restart(stack, node, self.signal, self.grace_ms / 1000) for node in nodes])
-        with running_again(stack, nodes), ExitStack() as heal:
-            for one in restarting.restarts:
-                heal.callback(one.finish)
+        with brought_round(stack, nodes, self.signal, self.grace_ms / 1000) as restarts:
+            restarting = Restarting(restarts)
             restarting.step()
             yield restarting
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
 from paydrill.faults import FOR_EVER_S, Carries, Effect, Expects, InForce, Looks, Scene, Witness
-from paydrill.faults.ending import LOOK_EVERY_S, Restart, Signal
-from paydrill.faults.node_fault import NodeFault, nodes_of_target, running_again
+from paydrill.faults.ending import LOOK_EVERY_S, Restart, Signal, brought_round
+from paydrill.faults.node_fault import NodeFault, nodes_of_target
 
 
 @dataclass
 class Rolling:
     """`done` of the restarts are over; the next begins when the one before it is healthy again."""
 
-    restarts: list[Restart]
+    restarts: Sequence[Restart]
     done: int = 0
 
     def step(self) -> float:
@@ -52,7 +52,7 @@ class RollingRestart(NodeFault):
     carries: ClassVar[Carries] = "nothing"
     looks: ClassVar[Looks] = "at its end"
     undo: ClassVar[str] = "no further node is restarted; one that is away just then is started"
-    example: ClassVar[Mapping[str, object]] = {"node": "orders"}
+    example: ClassVar[Mapping[str, object]] = {"node": "orders", "grace_ms": 2000}
 
     node: str
     signal: Signal = "TERM"
@@ -62,10 +62,8 @@ class RollingRestart(NodeFault):
     def inject(self, scene: Scene) -> Iterator[InForce]:
         stack = scene.stack
         nodes = nodes_of_target(stack.topology, self.node)
-        rolling = Rolling([Restart(stack, node, self.signal, self.grace_ms / 1000) for node in nodes])
-        with running_again(stack, nodes), ExitStack() as heal:
-            for one in rolling.restarts:
-                heal.callback(one.finish)
+        with brought_round(stack, nodes, self.signal, self.grace_ms / 1000) as restarts:
+            rolling = Rolling(restarts)
             rolling.step()
             yield rolling
 
