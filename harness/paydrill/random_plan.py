@@ -147,6 +147,8 @@ def masks(one: DrawnStep, other: DrawnStep) -> bool:
         return True  # a witness that is talking there just then is cut off
     if one.fault.hits == "database" and any(edge.server in one.nodes for edge in other.edges):
         return True  # whoever comes anew is let in no more, and a witness does
+    if one.fault.hits == "target" and one.fault.effect == "availability" and other.fault.hits == "psp":
+        return True  # a target that refuses to move money asks its PSP for none
     if not one.severs:
         return False
     if other.edges:

@@ -89,6 +89,16 @@ def test_who_asks_the_target_is_not_drawn_beside_the_end_of_its_only_way_in():
     assert seen > 5
 
 
+def test_nothing_is_drawn_at_the_psp_while_the_target_is_kept_from_asking_it():
+    frozen = 0
+    for seed in range(1, 201):
+        drawn = [step.fault for step in scenario(seed)[1].timeline]
+        if "freeze" in {fault.name for fault in drawn}:
+            frozen += 1
+            assert not any(fault.hits == "psp" for fault in drawn), seed
+    assert frozen > 5
+
+
 def test_a_catalogue_of_one_fault_is_refused_by_name_of_the_seed():
     load = {"spike": faults.known()["spike"]}
     with pytest.raises(ValueError, match="seed 3: no"):
