@@ -16,7 +16,6 @@ from paydrill import collector, host_fit
 from paydrill.backends import Stack
 from paydrill.clock import MonotonicClock
 from paydrill.errors import DrillBroken, InstrumentDied, PaydrillError
-from paydrill.events import OnEvent
 from paydrill.faults import FOR_EVER_S, Fault, InForce, Scene, Unfolds
 from paydrill.load.child import LoadChild
 from paydrill.plan import Plan, PlannedFault
@@ -198,8 +197,8 @@ class Conductor:
         seen, when = self.watch.give_up(fault_id), self._planned(fault_id).when
         told = "its event" if when is None else when.condition.told()
         until = 0.0 if when is None else when.before_s
-        came = f"; {seen} had come" if when and isinstance(when.condition, OnEvent) else ""
-        detail = f"{told} did not come until {until:g} s after the load began{came}"
+        detail = f"{told} did not come until {until:g} s after the load began"
+        detail += f"; {seen}" if seen else ""
         self.timeline.write("unfired", id=fault_id, detail=detail)
 
     def _strike(self, fault_id: int) -> None:

@@ -90,7 +90,7 @@ def test_giving_up_says_how_many_had_come(watching):
         begun(timeline, "down")
         watch.wait(WITHIN_S)
         assert watch.take().fault == 1
-        assert (watch.give_up(2), watch.must_abort()) == (1, "")
+        assert (watch.give_up(2), watch.must_abort()) == ("1 had come", "")
 
 
 def test_a_condition_that_ends_the_drill_counts_from_the_begin_of_the_load(watching):
@@ -111,6 +111,23 @@ def test_a_number_beyond_its_bound_ends_the_drill(watching, in_flight, ends):
         watch.begin(0)
         watch.wait(WITHIN_S if ends else 1.0)
         assert watch.must_abort() == ("abort_if: in_flight over 19 (20 was seen)" if ends else "")
+
+
+def test_a_number_that_stays_within_its_bound_is_told_when_it_is_given_up(watching):
+    crowded = When(OnGauge("in_flight", "over", 19), 0.0, 9.0)
+    with watching(plan(crowded), in_flight=12) as (watch, _):
+        watch.arm(1, crowded)
+        watch.wait(1.0)
+        assert watch.take() is None
+        assert watch.give_up(1) == "it was 12 last"
+
+
+def test_a_number_that_nobody_tells_is_given_up_as_such(watching):
+    slow = When(OnGauge("ok_ratio", "under", 0.5), 0.0, 9.0)
+    with watching(plan(slow)) as (watch, _):
+        watch.arm(1, slow)
+        watch.wait(1.0)
+        assert watch.give_up(1) == "nobody tells it"
 
 
 def test_a_file_that_cannot_be_read_any_more_ends_the_drill(watching, tmp_path):

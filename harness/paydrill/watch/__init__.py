@@ -139,14 +139,20 @@ class Watch:
             strike.release()
         return strike
 
-    def give_up(self, fault: int) -> int:
-        """Wait for its event no longer; how many had come."""
+    def give_up(self, fault: int) -> str:
+        """Wait for its event no longer; in words what had come of it."""
         with self._news:
-            seen = sum(armed.seen for armed in self._armed if armed.fault == fault)
+            seen = [self._told_so_far(armed) for armed in self._armed if armed.fault == fault]
             self._armed = [armed for armed in self._armed if armed.fault != fault]
         if strike := self._strikes.pop(fault, None):
             strike.close()
-        return seen
+        return "".join(seen)
+
+    def _told_so_far(self, armed: _Armed) -> str:
+        if isinstance(armed.condition, OnEvent):
+            return f"{armed.seen} had come"
+        value = self._gauges.value(armed.condition.metric)
+        return "nobody tells it" if value is None else f"it was {value:g} last"
 
     # -- the threads
 
