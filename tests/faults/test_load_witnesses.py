@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import pytest
 
 from paydrill import faults
-from paydrill.faults import Arrivals, flash_crowd, load_fault, ramp, spike, thundering_herd
+from paydrill.faults import Arrivals, flash_crowd, ramp, spike, thundering_herd
 
 
 def watched(watch, counts, every_s=0.05, due=None):
     """The witness of a watch that has seen (all, of the crowd) again and again; due: of the plan, else all."""
     watch.counts = [
-        load_fault.Count(number * every_s, all_, crowd, all_ if due is None else due[number][0])
+        Arrivals(number * every_s, all_ if due is None else due[number][0], all_, {flash_crowd.CLASS: crowd})
         for number, (all_, crowd) in enumerate(counts)
     ]
     return watch.witness()
@@ -30,7 +30,7 @@ def climbing(from_per_s, to_per_s, seconds):
     return [(int(from_per_s * t / 20 + rise * (t / 20) ** 2 / 2), 0) for t in range(looks + 1)]
 
 
-GAUGE = SimpleNamespace(arrivals=lambda: Arrivals(0.0, 0, 0), started_of=lambda cls: 0)
+GAUGE = SimpleNamespace(arrivals=lambda: Arrivals(0.0, 0, 0))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_look_at_which_nothing_new_was_told_is_no_count():
     for _ in told:
         watch.due_s = 0.0
         watch.step()
-    assert watch.counts == [load_fault.Count(7.0, 3, 0, 3), load_fault.Count(7.25, 4, 0, 5)]
+    assert watch.counts == [told[0], told[2]]
 
 
 def test_a_ramp_whose_customers_do_not_come_is_not_seen():
@@ -150,7 +150,7 @@ def test_herds_are_counted_by_the_time_between_two_counts_and_not_by_looks():
     herds = [0.4, 1.45, 2.5]
     counts = [30 * t / 20 + sum(35 for at_s in herds if t / 20 >= at_s) for t in range(0, 61, 2)]
     watch = thundering_herd.Stampeding(GAUGE, customers=35)
-    watch.counts = [load_fault.Count(look / 10, int(all_), 0, int(all_)) for look, all_ in enumerate(counts)]
+    watch.counts = [Arrivals(look / 10, int(all_), int(all_)) for look, all_ in enumerate(counts)]
     witness = watch.witness()
     assert (witness.witnessed, witness.measured["herds"]) == (True, 3)
 

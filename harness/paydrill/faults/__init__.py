@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 from paydrill.target import Target
@@ -55,11 +55,13 @@ class Arrivals:
     """The arrivals by one moment: those that the plan has up to it, and those that had begun.
 
     at_s: on the monotonic clock, when the load counted them; 0 before it ever did
+    of:   those that had begun, by their traffic class
     """
 
     at_s: float
     due: int
     started: int
+    of: Mapping[str, int] = field(default_factory=dict)
 
 
 class LoadGauge(Protocol):
@@ -67,10 +69,6 @@ class LoadGauge(Protocol):
 
     def arrivals(self) -> Arrivals:
         """Of all traffic classes, so far."""
-        ...
-
-    def started_of(self, cls: str) -> int:
-        """Those of one traffic class."""
         ...
 
 

@@ -18,7 +18,6 @@ LEAST_SEEN = 3
 
 @dataclass
 class Crowding(Arriving):
-    crowd: str = CLASS
     rate_per_s: float = 0.0
 
     def witness(self) -> Witness:
@@ -26,7 +25,7 @@ class Crowding(Arriving):
         if not self.counts:
             return Witness("load", False, "the load told of no arrivals", {})
         first, last = self.counts[0], self.counts[-1]
-        came, all_came = last.crowd - first.crowd, last.all - first.all
+        came, all_came = last.of.get(CLASS, 0) - first.of.get(CLASS, 0), last.started - first.started
         planned = self.rate_per_s * self.watched_s
         share = came / all_came if all_came else 0.0
         return Witness(

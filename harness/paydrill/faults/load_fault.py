@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from paydrill.faults import (
+    Arrivals,
     Carries,
     Effect,
     Expects,
@@ -47,36 +48,21 @@ class LoadFault:
         return tuple(edge.name for edge in entered)
 
 
-@dataclass(frozen=True)
-class Count:
-    """Arrivals that had begun at one moment: all, and those of the crowd; due: all that the plan has by then.
-
-    at_s: when the load counted them, on the monotonic clock
-    """
-
-    at_s: float
-    all: int
-    crowd: int
-    due: int
-
-
 @dataclass
 class Arriving:
     """Notes each count of the arrivals that is told while the fault is on; what they mean is a subclass's."""
 
     load: LoadGauge
-    crowd: str = ""
-    counts: list[Count] = field(default_factory=list)
+    counts: list[Arrivals] = field(default_factory=list)
     due_s: float = 0.0
 
     def step(self) -> float:
         now_s = time.monotonic()
         if now_s >= self.due_s:
-            crowd = self.load.started_of(self.crowd) if self.crowd else 0
             told = self.load.arrivals()
             # At its 0 nothing has been told yet.
             if told.at_s > (self.counts[-1].at_s if self.counts else 0.0):
-                self.counts.append(Count(told.at_s, told.started, crowd, told.due))
+                self.counts.append(told)
             self.due_s = now_s + LOOK_EVERY_S
         return self.due_s - now_s
 

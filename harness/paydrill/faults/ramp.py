@@ -7,10 +7,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import ClassVar
 
-from paydrill.faults import InForce, Scene, Shape, Witness
+from paydrill.faults import Arrivals, InForce, Scene, Shape, Witness
 from paydrill.faults.load_fault import (
     Arriving,
-    Count,
     LoadFault,
     arriving,
     by_chance_per_s,
@@ -38,7 +37,7 @@ class Ramping(Arriving):
             return Witness("load", False, "the load told of no arrivals", {})
         third = len(counts) // 3
         first, last = (_rate(part) for part in (counts[: third + 1], counts[-third - 1 :]))
-        came, due = counts[-1].all - counts[0].all, counts[-1].due - counts[0].due
+        came, due = counts[-1].started - counts[0].started, counts[-1].due - counts[0].due
         return Witness(
             "load",
             due >= LEAST_DUE and came_as_planned(due, came) and self._goes_there(first, last),
@@ -53,9 +52,9 @@ class Ramping(Arriving):
         return self.watched_s >= LEAST_WATCHED_S and abs(last - self.rate_per_s) <= may_be_off
 
 
-def _rate(counts: Sequence[Count]) -> float:
+def _rate(counts: Sequence[Arrivals]) -> float:
     length_s = counts[-1].at_s - counts[0].at_s if counts else 0.0
-    return (counts[-1].all - counts[0].all) / length_s if length_s else 0.0
+    return (counts[-1].started - counts[0].started) / length_s if length_s else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import ClassVar
 
-from paydrill.faults import InForce, Scene, Shape, Witness
-from paydrill.faults.load_fault import Arriving, Count, LoadFault, arriving
+from paydrill.faults import Arrivals, InForce, Scene, Shape, Witness
+from paydrill.faults.load_fault import Arriving, LoadFault, arriving
 
 FIRST_AFTER_S = 0.4
 """So late that the first herd is seen to come: the count is 0.3 s old at most."""
@@ -43,11 +43,11 @@ class Stampeding(Arriving):
         return Witness("load", herds > 0, told, {"herds": float(herds), "most_at_once": float(most)})
 
 
-def _jumps(counts: Sequence[Count]) -> list[tuple[int, int]]:
+def _jumps(counts: Sequence[Arrivals]) -> list[tuple[int, int]]:
     """From each count to the last within the time, or to the next one: which that is, and how many came between."""
     times = [count.at_s for count in counts]
     ends = [max(first + 1, bisect_right(times, at_s + WITHIN_S) - 1) for first, at_s in enumerate(times[:-1])]
-    return [(end, counts[end].all - counts[first].all) for first, end in enumerate(ends)]
+    return [(end, counts[end].started - counts[first].started) for first, end in enumerate(ends)]
 
 
 @dataclass(frozen=True, kw_only=True)

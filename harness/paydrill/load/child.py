@@ -48,8 +48,8 @@ class LoadChild:
 
     Making it raises UsageError when the target cannot be loaded like this. Nothing has started then.
     Start it from a thread that lives as long as it: the kernel kills it with its starting thread.
-    Raises InstrumentDied("locust", …) from every method but `alive`, `counters`, `arrivals`,
-    `started_of` and `stop` when the child is gone and nobody asked for it.
+    Raises InstrumentDied("locust", …) from every method but `alive`, `counters`, `arrivals`
+    and `stop` when the child is gone and nobody asked for it.
     """
 
     def __init__(
@@ -128,11 +128,7 @@ class LoadChild:
     def arrivals(self) -> Arrivals:
         """Those of the plan so far and those that have begun, as the latest counters tell."""
         latest = self._counters
-        return Arrivals(latest.at_ns / 1e9, latest.due, latest.started)
-
-    def started_of(self, cls: str) -> int:
-        """Those of one traffic class."""
-        return self._counters.begun.get(cls, 0)
+        return Arrivals(latest.at_ns / 1e9, latest.due, latest.started, latest.begun)
 
     @property
     def pid(self) -> int:
