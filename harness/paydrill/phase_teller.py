@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
+
+from paydrill.growing_file import GrowingFile
 
 Say = Callable[[str], None]
 
@@ -14,20 +17,14 @@ class PhaseTeller:
     """Tells the phases of a run as they come, one line each."""
 
     def __init__(self, timeline: Path, progress: Say) -> None:
-        self._timeline = timeline
+        # What stands in it already was told by whoever was here before.
+        self._timeline = GrowingFile(timeline, timeline.stat().st_size if timeline.exists() else 0)
         self._progress = progress
-        self._offset = timeline.stat().st_size if timeline.exists() else 0
 
     def tell(self) -> None:
-        if not self._timeline.exists():
-            return
-        with self._timeline.open("rb") as file:
-            file.seek(self._offset)
-            for raw in file:
-                if not raw.endswith(b"\n"):
-                    break
-                self._offset += len(raw)
-                if text := _told(orjson.loads(raw)):
+        with suppress(FileNotFoundError):
+            for line in self._timeline.new_lines():
+                if text := _told(orjson.loads(line)):
                     self._progress(text)
 
 

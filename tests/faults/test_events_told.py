@@ -7,6 +7,7 @@ import json
 import pytest
 import stripe
 
+from paydrill.growing_file import GrowingFile
 from paydrill.psp.chain import GENESIS, link
 from paydrill.psp.events_told import EventsTold
 from paydrill.psp.lines import EffectLine, Objects, WebhookLine, encode
@@ -69,13 +70,13 @@ def told(event, variant="genuine", status=200, signed_s=100):
 )
 def test_open_are_undecided_payments_or_else_declined_ones(journal, known, open_):
     journal.write(*(effect(intent(name, status)) for name, status in known))
-    events = EventsTold(journal.path)
+    events = EventsTold(GrowingFile(journal.path))
     events.read()
     assert [one.id for one in events.open_intents()] == open_
 
 
 def test_it_follows_a_journal_and_waits_for_the_end_of_a_torn_line(journal):
-    events = EventsTold(journal.path)
+    events = EventsTold(GrowingFile(journal.path))
     journal.write(effect(intent("a", "processing")))
     events.read()
     rest = journal.write(effect(intent("b", "processing")), torn=9)
@@ -89,7 +90,7 @@ def test_it_follows_a_journal_and_waits_for_the_end_of_a_torn_line(journal):
 
 def test_what_was_never_told_says_captured_and_its_signature_is_as_asked_for(journal):
     journal.write(effect(intent("a", "processing")))
-    events = EventsTold(journal.path)
+    events = EventsTold(GrowingFile(journal.path))
     events.read()
     letter = events.captured(events.open_intents()[0], "forged1", SECRET, 1000)
     said = json.loads(letter.body)
@@ -109,7 +110,7 @@ def test_only_what_was_heard_can_be_told_again_and_with_its_old_signature(journa
         told("evt_pi_b", status=500),
         told("evt_pi_c", variant="forged"),
     )
-    events = EventsTold(journal.path)
+    events = EventsTold(GrowingFile(journal.path))
     events.read()
     assert set(events.told) == {"evt_pi_a"}
     letter = events.again("evt_pi_a", SECRET)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from paydrill.faults.customer_requests import OrdersSeen, SomebodysOrder
+from paydrill.growing_file import GrowingFile
 from paydrill.run_folder import LineLog
 
 
 @pytest.fixture
 def seen(tmp_path):
-    return OrdersSeen(tmp_path / "history-0.jsonl")
+    return OrdersSeen(GrowingFile(tmp_path / "history-0.jsonl"))
 
 
 def intent(log, number, amount=1999):
@@ -23,7 +24,7 @@ def answered(log, op, number, ref):
 
 
 def test_an_order_is_known_once_its_customer_was_told_of_it(seen):
-    with LineLog(seen.path) as log:
+    with LineLog(seen.history.path) as log:
         intent(log, 1)
         intent(log, 2, amount=50)
         log.write("invoke", op=1, intent=1)
@@ -39,13 +40,13 @@ def test_an_order_is_known_once_its_customer_was_told_of_it(seen):
 
 
 def test_a_torn_line_is_read_when_it_is_whole(seen):
-    with LineLog(seen.path) as log:
+    with LineLog(seen.history.path) as log:
         intent(log, 1)
         answered(log, 1, 1, "ord_1")
-    whole = seen.path.read_bytes()
-    seen.path.write_bytes(whole[:-5])
+    whole = seen.history.path.read_bytes()
+    seen.history.path.write_bytes(whole[:-5])
     seen.read()
     assert seen.orders == {}
-    seen.path.write_bytes(whole)
+    seen.history.path.write_bytes(whole)
     seen.read()
     assert set(seen.orders) == {"ord_1"}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from paydrill.events import Happened
 from paydrill.events.course import TimelineReader
 from paydrill.events.psp import PspReader
+from paydrill.growing_file import GrowingFile
 from paydrill.watch.gauges import LatestPayments
 from paydrill.watch.tails import Tail
 
@@ -26,7 +27,7 @@ def test_every_line_is_told_once_whatever_pieces_it_comes_in(count, pieces):
     )
     with TemporaryDirectory() as folder:
         path = Path(folder) / "timeline.jsonl"
-        tail = Tail(path, TimelineReader())
+        tail = Tail(GrowingFile(path), TimelineReader())
         assert list(tail.read()) == []  # nobody has written yet
         seen, at = [], 0
         for piece in [*pieces, len(text)]:
@@ -41,7 +42,7 @@ def test_the_hash_before_a_journals_line_is_no_part_of_it(tmp_path):
     path = tmp_path / "journal.jsonl"
     line = {"t": 5, "kind": "webhook", "pi": "pi_1", "type": "x", "status": 200}
     path.write_text(f"{'ab' * 32} {json.dumps(line)}\n")
-    assert [one.event for one in Tail(path, PspReader("psp")).read()] == ["webhook.sent"]
+    assert [one.event for one in Tail(GrowingFile(path), PspReader("psp")).read()] == ["webhook.sent"]
 
 
 def payment(payments: LatestPayments, op: int, asked_s: float, answered_s: float, outcome: str) -> None:

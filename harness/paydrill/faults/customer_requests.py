@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -12,6 +11,7 @@ import orjson
 from paydrill.backends import StackSetup
 from paydrill.callers import bearer
 from paydrill.faults.strangers import Visit
+from paydrill.growing_file import GrowingFile
 from paydrill.load.customers import Customer
 from paydrill.load.intents import Intent
 from paydrill.load.policy import Policy
@@ -84,15 +84,15 @@ class SomebodysOrder:
 class OrdersSeen:
     """Follows a history while it is written: whose orders there are. `read` looks for more."""
 
-    path: Path
+    history: GrowingFile
     orders: dict[str, SomebodysOrder] = field(default_factory=dict)
     _intents: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     _ops: dict[int, int] = field(default_factory=dict)
-    _offset: int = 0
 
     def read(self) -> None:
         """Take in the whole lines that have come since. Raises OSError when there is no history."""
-        for row in self._lines():
+        for line in self.history.new_lines():
+            row = orjson.loads(line)
             match row["kind"]:
                 case "intent":
                     self._intents[row["intent"]] = row
@@ -105,12 +105,3 @@ class OrdersSeen:
         intent = self._intents.get(number) if number is not None else None
         if ref is not None and intent is not None:
             self.orders[ref] = SomebodysOrder(ref, intent["amount"], intent["currency"])
-
-    def _lines(self) -> Iterator[Mapping[str, Any]]:
-        with self.path.open("rb") as file:
-            file.seek(self._offset)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
-                self._offset += len(line)
-                yield orjson.loads(line)

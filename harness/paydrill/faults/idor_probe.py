@@ -10,6 +10,7 @@ from paydrill.faults import Scene
 from paydrill.faults.attack_fault import AttackFault
 from paydrill.faults.customer_requests import OrdersSeen, Stranger, Wish
 from paydrill.faults.strangers import NextVisit, Visit
+from paydrill.growing_file import GrowingFile
 from paydrill.run_folder import RunFolder
 from paydrill.target import Target
 from paydrill.topology import Topology
@@ -38,7 +39,7 @@ class IdorProbe(AttackFault):
     def probes(self, scene: Scene) -> NextVisit:
         setup, chance = scene.stack.setup, scene.chance("victims")
         stranger, kinds = Stranger(setup), setup.target.attacks.owned
-        seen = [OrdersSeen(path) for path in RunFolder(setup.run_dir).histories()]
+        seen = [OrdersSeen(GrowingFile(path)) for path in RunFolder(setup.run_dir).histories()]
 
         def next_visit(number: int) -> Visit | None:
             for history in seen:

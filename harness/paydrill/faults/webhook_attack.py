@@ -9,6 +9,7 @@ from random import Random
 from paydrill.faults import Scene
 from paydrill.faults.attack_fault import AttackFault
 from paydrill.faults.strangers import Visit
+from paydrill.growing_file import GrowingFile
 from paydrill.psp.events_told import EventsTold, Letter
 from paydrill.run_folder import RunFolder
 from paydrill.target import Target
@@ -34,7 +35,7 @@ def visit_of(scene: Scene, about: str, letter: Letter, *, refused: bool) -> Visi
 
 def told_by_psp(scene: Scene) -> EventsTold:
     """What the first PSP has told so far, and what it knows."""
-    return EventsTold(RunFolder(scene.stack.setup.run_dir).psp_journal)
+    return EventsTold(GrowingFile(RunFolder(scene.stack.setup.run_dir).psp_journal))
 
 
 @dataclass

@@ -6,10 +6,10 @@ Nothing is checked here: the evidence reads the journal by itself (journal_reade
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import orjson
 
+from paydrill.growing_file import GrowingFile
 from paydrill.psp import shapes
 from paydrill.psp.lines import EffectLine, WebhookLine, decode
 from paydrill.psp.state import Event, Intent
@@ -33,24 +33,18 @@ class Letter:
 
 @dataclass
 class EventsTold:
-    """What the journal at `path` says so far; `read` looks for more."""
+    """What the journal says so far; `read` looks for more."""
 
-    path: Path
+    journal: GrowingFile
     intents: dict[str, Intent] = field(default_factory=dict)
     told: dict[str, int] = field(default_factory=dict)
     """Unix time in the signature with which a genuine event was heard, by the event's id."""
     _events: dict[str, Event] = field(default_factory=dict)
-    _offset: int = 0
 
     def read(self) -> None:
         """Take in the whole lines that have come since. Raises OSError when there is no journal."""
-        with self.path.open("rb") as file:
-            file.seek(self._offset)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
-                self._offset += len(line)
-                self._take(line[_HASH_AND_SPACE:-1])
+        for line in self.journal.new_lines():
+            self._take(line[_HASH_AND_SPACE:])
 
     def open_intents(self) -> list[Intent]:
         """Those whose customers may still be charged: undecided ones; declined ones where there are none."""

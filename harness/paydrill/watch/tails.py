@@ -1,10 +1,10 @@
-"""Following the files of a run while they are written: whole lines only, each once."""
+"""Events from the files of a run, while they are written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import dataclass
 
 import orjson
 
@@ -12,6 +12,7 @@ from paydrill.events import Happened, LineReader, Source
 from paydrill.events.course import TimelineReader
 from paydrill.events.customers import HistoryReader
 from paydrill.events.psp import PspReader
+from paydrill.growing_file import GrowingFile
 from paydrill.run_folder import JOURNAL, RunFolder
 from paydrill.topology import PSPS
 
@@ -23,35 +24,26 @@ MOST_BYTES = 1 << 20
 class Tail:
     """One file, from its beginning on: readers remember what later lines refer to."""
 
-    path: Path
+    file: GrowingFile
     reader: LineReader
-    _at: int = 0
-    _rest: bytes = field(default=b"", repr=False)
 
     def read(self) -> Iterator[Happened]:
         """What has happened since the last look; nothing as long as there is no file."""
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self._at)
-                new = file.read(MOST_BYTES)
-        except FileNotFoundError:
-            return
-        self._at += len(new)
-        *lines, self._rest = (self._rest + new).split(b"\n")
-        for line in lines:
-            # A journal's line begins with its hash.
-            yield from self.reader.take(orjson.loads(line[line.index(b"{") :]))
+        with suppress(FileNotFoundError):
+            for line in self.file.new_lines(MOST_BYTES):
+                # A journal's line begins with its hash.
+                yield from self.reader.take(orjson.loads(line[line.index(b"{") :]))
 
 
 def history_tail(run: RunFolder) -> Tail:
-    return Tail(run.path / "history-0.jsonl", HistoryReader())
+    return Tail(GrowingFile(run.path / "history-0.jsonl"), HistoryReader())
 
 
 def tails_of(run: RunFolder, sources: set[Source]) -> Iterator[Tail]:
     """The files that tell events of these sources."""
     if "psp" in sources:
-        yield from (Tail(run.psp_folder(psp) / JOURNAL, PspReader(psp)) for psp in PSPS)
+        yield from (Tail(GrowingFile(run.psp_folder(psp) / JOURNAL), PspReader(psp)) for psp in PSPS)
     if "customers" in sources:
         yield history_tail(run)
     if "course" in sources:
-        yield Tail(run.timeline, TimelineReader())
+        yield Tail(GrowingFile(run.timeline), TimelineReader())
