@@ -297,12 +297,16 @@ def _draw_value(
 
 
 def _nodes_like(example: str, kind: type[Fault], target: Target, topology: Topology) -> Sequence[str]:
-    """Nodes and services: any for the end of a process, else those of the example's runtime."""
+    """Nodes and services: any for the end of a process, else those of the example's runtime.
+
+    Nodes only for what has to be through when it ends: one after the other, two would take longer than that.
+    """
     own = [node for node in topology.nodes if node.service not in INSTRUMENTS]
     if not (kind.hits == "node" and kind.family == "process"):
         runtimes = {target.services[node.service].runtime for node in topology.nodes_at(example)}
         own = [node for node in own if target.services[node.service].runtime in runtimes]
-    return sorted({node.name for node in own} | {node.service for node in own})
+    services = set() if kind.looks == "at its end" else {node.service for node in own}
+    return sorted({node.name for node in own} | services)
 
 
 def _draw_sets(chance: Random, topology: Topology) -> Mapping[str, tuple[str, ...]]:

@@ -89,6 +89,16 @@ def test_who_asks_the_target_is_not_drawn_beside_the_end_of_its_only_way_in():
     assert seen > 5
 
 
+def test_what_has_to_be_through_when_it_ends_is_drawn_on_one_node():
+    seen = 0
+    for seed in range(1, 201):
+        for step in scenario(seed)[1].timeline:
+            if step.fault.hits == "node" and step.fault.looks == "at its end":
+                seen += 1
+                assert len(step.fault.places(topology(seed))) == 1, seed
+    assert seen > 20
+
+
 def test_nothing_is_drawn_at_the_psp_while_the_target_is_kept_from_asking_it():
     frozen = 0
     for seed in range(1, 201):
