@@ -10,13 +10,14 @@ from paydrill.backends import Stack
 from paydrill.backends.probe import text_at
 from paydrill.errors import PaydrillError
 from paydrill.events import Series
+from paydrill.topology import Node
 
 ONE_ANSWER_S = 1.0
 
 
 def read_series(stack: Stack, series: Series) -> float | None:
     """Over all its nodes that answer, added up; None where none of them tells it."""
-    told = [_of_node(stack, name, series) for name in _nodes(stack, series)]
+    told = [_of_node(stack, node, series) for node in stack.topology.nodes_at(series.of)]
     known = [value for value in told if value is not None]
     return sum(known) if known else None
 
@@ -36,13 +37,8 @@ def sum_of(text: str, series: Series) -> float | None:
     return sum(found) if found else None
 
 
-def _nodes(stack: Stack, series: Series) -> list[str]:
-    return [node.name for node in stack.topology.nodes_at(series.of)]
-
-
-def _of_node(stack: Stack, name: str, series: Series) -> float | None:
+def _of_node(stack: Stack, node: Node, series: Series) -> float | None:
     """None where it does not answer: a node that is down counts nothing."""
-    node = stack.topology.node(name)
     path = stack.setup.target.services[node.service].metrics
     if path is None:
         return None
