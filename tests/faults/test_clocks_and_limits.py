@@ -221,6 +221,18 @@ def test_all_places_are_taken_kept_taken_and_given_back():
         session.close()
 
 
+def test_a_place_that_somebody_has_just_left_is_taken_before_the_witness_gives_up():
+    places = [5]
+    with database(places) as probe:
+        taken = Taken(probe, NODE)
+        taken.take_all()
+        places[0] = 6
+        soon = threading.Timer(0.3, taken.step)
+        soon.start()
+        assert taken.witness().witnessed
+        soon.join()
+
+
 def test_a_database_that_has_places_is_not_witnessed_as_full():
     with database([5]) as probe:
         assert not Taken(probe, NODE).witness().witnessed
