@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import struct
 import time
 import urllib.request
 
@@ -13,9 +11,6 @@ from paydrill.errors import FaultNotApplied
 from paydrill.topology import Edge
 from paydrill.toxiproxy.toxic import Toxic
 from paydrill.toxiproxy.transport import ToxiproxyError
-
-CUSTOMERS, ROUNDS = 12, 15
-STUCK_S = 3.0
 
 
 def get(bench, timeout_s=5.0):
@@ -106,35 +101,3 @@ def test_another_rate_of_a_bandwidth_is_refused_since_the_server_would_end(bench
     bench.toxiproxy.add(bench.edge, toxic)
     with pytest.raises(FaultNotApplied, match="cannot be changed"):
         bench.toxiproxy.change(bench.edge, toxic)
-
-
-@pytest.mark.parametrize(
-    "toxic",
-    [
-        Toxic("bandwidth", "downstream", {"rate": 10}),
-        Toxic("latency", "downstream", {"latency": 200}),
-        Toxic("slicer", "downstream", {"average_size": 50, "size_variation": 10, "delay": 20_000}),
-    ],
-    ids=lambda toxic: toxic.type,
-)
-def test_a_toxic_is_removed_at_once_although_customers_have_left_what_it_keeps_for_them(bench, toxic):
-    """Seen in a drill: the server waited 5 s for somebody to take it, and served nobody else on that edge."""
-    for number in range(ROUNDS):
-        bench.toxiproxy.add(bench.edge, toxic)
-        leave_before_the_answer(bench.listen)
-        # At another moment of what is kept each time.
-        time.sleep(number / ROUNDS * 0.25)
-        began = time.monotonic()
-        bench.toxiproxy.remove(bench.edge, toxic)
-        assert time.monotonic() - began < STUCK_S
-
-
-def leave_before_the_answer(at):
-    """Customers who ask for something long, and are gone (RST) when it begins to come."""
-    asking = [socket.create_connection((at.host, at.port)) for _ in range(CUSTOMERS)]
-    for customer in asking:
-        customer.sendall(b"GET /long HTTP/1.1\r\nHost: shop\r\n\r\n" * 2)
-        customer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    time.sleep(0.2)
-    for customer in asking:
-        customer.close()

@@ -6,7 +6,6 @@ toxiproxy-python keeps its connection in module globals: one server a process, o
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +16,9 @@ import toxiproxy.server
 from paydrill.backends import Address
 from paydrill.errors import FaultNotApplied
 from paydrill.topology import Edge
-from paydrill.toxiproxy.toxic import HOLDING, Direction, Toxic
+from paydrill.toxiproxy.toxic import Direction, Toxic
 from paydrill.toxiproxy.transport import Transport
 
-LET_GO_S = 0.05
 _COUNTER = re.compile(r"toxiproxy_proxy_(received|sent)_bytes_total\{([^}]*)\} ([0-9.e+]+)")
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
@@ -69,7 +67,7 @@ class Toxiproxy:
         """Give a toxic that is there other attributes, and read them back.
 
         The server lets go at once of what the toxic holds back at that moment. Raises FaultNotApplied for a
-        rate, also for one that differs not at all: the server would end while it cuts a packet by the old one.
+        rate: the server would end while it cuts a packet by the old one.
         """
         toxic.check()
         if toxic.type == "bandwidth":
@@ -84,8 +82,6 @@ class Toxiproxy:
     def remove(self, edge: Edge, toxic: Toxic) -> None:
         """Remove it and read back that it is gone; removing what is not there is no error."""
         if toxic.name in self.state(edge).toxics:
-            if toxic.type in HOLDING:
-                self._let_go(edge, toxic)
             self._proxy(edge).destroy_toxic(toxic.name)
         if toxic.name in self.state(edge).toxics:
             raise FaultNotApplied(f"{edge.name}: {toxic.name} is still there after its removal")
@@ -134,17 +130,6 @@ class Toxiproxy:
 
     def close(self) -> None:
         self._transport.close()
-
-    def _let_go(self, edge: Edge, toxic: Toxic) -> None:
-        """What it keeps goes on before it is removed.
-
-        For a connection whose client has left, the server's removal would wait 5 s and more for somebody to
-        take what is kept, and serve nobody else on the edge meanwhile (2.12, link.go: RemoveToxic). Without
-        a removal it finds out by itself that it cannot write, and forgets the connection.
-        It is done by the toxicity, since not every attribute may be changed (see `change`).
-        """
-        self._transport.patch(f"/proxies/{edge.name}/toxics/{toxic.name}", {"toxicity": 0.0})
-        time.sleep(LET_GO_S)
 
     def _proxy(self, edge: Edge) -> Any:
         return toxiproxy.proxy.Proxy(**self._transport.get(f"/proxies/{edge.name}").json())

@@ -25,9 +25,6 @@ LEAST: Mapping[str, Mapping[str, int]] = {
 }
 """Toxic type -> its attributes with the least value that is safe for the server (2.12)."""
 
-HOLDING = frozenset({"latency", "bandwidth", "slicer"})
-"""The toxics that keep data for a while."""
-
 
 @dataclass(frozen=True)
 class Toxic:
