@@ -39,6 +39,10 @@ class Ran:
         return {one["id"]: one["findings"] for one in self.verdict["invariants"] if one["findings"]}
 
     @property
+    def timeline(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / "timeline.jsonl").read_text().splitlines()]
+
+    @property
     def reason_codes(self) -> set[str]:
         return {reason["code"] for reason in self.verdict["reasons"]}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -22,10 +21,6 @@ def written(tmp_path: Path, text: str) -> str:
     return str(path)
 
 
-def timeline(ran) -> list[dict]:
-    return [json.loads(line) for line in (ran.folder / "timeline.jsonl").read_text().splitlines()]
-
-
 def test_a_fault_whose_event_never_comes_proves_nothing(drill, tmp_path):
     text = (
         HEAD
@@ -42,7 +37,7 @@ def test_a_fault_whose_event_never_comes_proves_nothing(drill, tmp_path):
     told = [reason["detail"] for reason in ran.verdict["reasons"] if reason["code"] == "fault_unwitnessed"]
     why = "kill #1 at payments-1 never came into force: psp.refunded (1st) did not come until 3 s after the load began"
     assert any(why in detail for detail in told), ran.told()
-    again = [line["id"] for line in timeline(ran) if line["kind"] == "heal" and line["name"] == "latency"]
+    again = [line["id"] for line in ran.timeline if line["kind"] == "heal" and line["name"] == "latency"]
     assert again == [2, 3, 4]
 
 
@@ -62,7 +57,7 @@ def test_a_condition_ends_the_drill_at_once_and_heals(drill, tmp_path):
     assert told == ["drill_complete: abort_if: customer.answered (20th, operation pay, outcome ok)"], (
         ran.told()
     )
-    lines = timeline(ran)
+    lines = ran.timeline
     heal = next(line for line in lines if line["kind"] == "heal")
     begun = next(line["t0"] for line in lines if line.get("name") == "load")
     assert heal["clean"] and (heal["t"] - begun) / 1e9 < 30, "it did not end long before its load"
@@ -80,10 +75,10 @@ def test_a_metric_of_the_target_begins_a_fault_and_a_gauge_that_passes_its_bound
         + "abort_if:\n  - {metric: load_1m, over: 0, after: 8s}\n"
     )
     ran = drill(written(tmp_path, text), "--backend", "local", "--topology", "single", "--seed", "1")
-    (fired,) = [line for line in timeline(ran) if line["kind"] == "fired"]
+    (fired,) = [line for line in ran.timeline if line["kind"] == "fired"]
     assert fired["name"] == "http_requests_total of orders, status 201", ran.told()
     assert float(fired["facts"]["value"]) > 5
-    assert [line["id"] for line in timeline(ran) if line["kind"] == "fault"] == [1]
+    assert [line["id"] for line in ran.timeline if line["kind"] == "fault"] == [1]
     assert ran.code == 3 and "aborted" in ran.reason_codes, ran.told()
     assert any("abort_if: load_1m over 0 (" in reason["detail"] for reason in ran.verdict["reasons"]), (
         ran.told()
@@ -95,7 +90,7 @@ def test_a_held_answer_makes_the_kill_fall_between_charge_and_answer(drill_on_a_
     ran = drill_on_a_fit_host(made, "--backend", "local", "--topology", "single", "--seed", "1")
     assert ran.code == 0, ran.told()
     assert reproduced(ran.folder, TEN[0]) == [True, True], ran.told()
-    held = [line for line in timeline(ran) if line["kind"] == "released"]
+    held = [line for line in ran.timeline if line["kind"] == "released"]
     assert [line["in_time"] for line in held] == [True, True]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -29,6 +28,7 @@ def test_a_drill_passes_on_another_topology(drill_on_a_fit_host, backend, scenar
 def test_faults_of_the_second_psp_meet_what_the_first_cannot_take(drill_on_a_fit_host):
     ran = drill_on_a_fit_host(str(SECOND_PSP), "--backend", "local", "--topology", "two-psp", "--seed", "1")
     assert ran.code == 0, ran.told()
-    lines = [json.loads(line) for line in (ran.folder / "timeline.jsonl").read_text().splitlines()]
-    told = [line["detail"] for line in lines if line["kind"] == "witness" and line["witness"] == "journal"]
+    told = [
+        line["detail"] for line in ran.timeline if line["kind"] == "witness" and line["witness"] == "journal"
+    ]
     assert len(told) == 2 and all(detail.startswith("by the journal of psp2: ") for detail in told), told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 
@@ -49,14 +49,14 @@ def test_a_text_that_is_not_in_the_form_is_refused():
 
 
 @pytest.fixture
-def shops(monkeypatch):
+def shops():
     """A stack of so many nodes of one service as counts are given; of None nobody answers."""
     with ExitStack() as ends:
 
-        def stack_of(*counts: float | None, metrics: str | None = "/metrics"):
+        def stack_of(*counts: float | None):
             nodes = tuple(Node(f"shop-{number}", "shop", number) for number in range(1, len(counts) + 1))
             ports = {node.name: serve(count) for node, count in zip(nodes, counts, strict=True)}
-            service = Service("shop", "python", 1, Health(http="/"), metrics=metrics)
+            service = Service("shop", "python", 1, Health(http="/"), metrics="/metrics")
             return SimpleNamespace(
                 topology=Topology("t", "T", nodes, ()),
                 setup=SimpleNamespace(target=SimpleNamespace(services={"shop": service})),
@@ -73,7 +73,7 @@ def shops(monkeypatch):
                 server.server_close()
             else:
                 ends.callback(thread.join)
-                ends.enter_context(closing(SimpleNamespace(close=server.server_close)))
+                ends.callback(server.server_close)
                 ends.callback(server.shutdown)
             return port
 
