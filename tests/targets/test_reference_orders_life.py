@@ -36,13 +36,15 @@ def test_an_order_that_nobody_pays_gives_its_stock_back_and_can_still_be_paid(sh
     assert _stock(short, "cup")["reserved"] == 0
     assert short.pay(order, token, "expired-pay", 345).status == 200
     short.await_state(order, "fulfilled")
-    assert _history(short, order) == [
+    history = _history(short, order)
+    # The PSP's event may be there before the request has written down the PSP's answer.
+    assert history.pop(-2) in (("paid", "request"), ("paid", "webhook"))
+    assert history == [
         ("created", "api"),
         ("reserved", "api"),
         ("created", "expiry"),
         ("reserved", "api"),
         ("payment_pending", "api"),
-        ("paid", "request"),
         ("fulfilled", "fulfilment"),
     ]
     assert (_stock(short, "cup")["sold"], _stock(short, "cup")["reserved"]) == (3, 0)
