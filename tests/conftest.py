@@ -5,9 +5,11 @@ from __future__ import annotations
 import http.server
 import socket
 import subprocess
+import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,6 +21,9 @@ from paydrill.topology import Edge
 from paydrill.toxiproxy import server
 from paydrill.toxiproxy.client import Toxiproxy
 from paydrill.toxiproxy.transport import ToxiproxyError
+
+# The helpers beside this file (there are no packages under import-mode=importlib).
+sys.path[:0] = [str(Path(__file__).parent)]
 
 # A machine with other work is slow at times; that says nothing of what is tried.
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -38,12 +43,38 @@ class Quiet(http.server.BaseHTTPRequestHandler):
         pass
 
 
+ANY_PORT = Address("127.0.0.1", 0)
+
+
 @dataclass
 class Bench:
-    toxiproxy: Toxiproxy
+    """A server whose `edge` leads from `listen` to `upstream`; over `idle` nobody goes."""
+
     edge: Edge
+    idle: Edge
     listen: Address
-    process: subprocess.Popen
+    api: Address
+    upstream: Address
+    config: Path
+    toxiproxy: Toxiproxy = field(init=False)
+    process: subprocess.Popen = field(init=False)
+
+    def start(self, *, enabled: bool = True) -> None:
+        edges = {self.edge.name: (self.listen, self.upstream), self.idle.name: (ANY_PORT, self.upstream)}
+        self.config.write_bytes(server.config(edges, enabled=enabled))
+        self.process = subprocess.Popen(
+            server.argv(str(part.find().path), self.api.host, self.api.port, str(self.config)),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def start_anew(self) -> None:
+        self.end()
+        self.start(enabled=False)
 
 
 def free_port() -> int:
@@ -54,26 +85,21 @@ def free_port() -> int:
 
 @pytest.fixture
 def bench(tmp_path):
-    edge = Edge("orders-1", "payments-1")
     upstream = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
     threading.Thread(target=upstream.serve_forever, daemon=True).start()
     listen, api = Address("127.0.0.1", free_port()), Address("127.0.0.1", free_port())
-    config = tmp_path / "edges.json"
-    config.write_bytes(server.config({edge.name: (listen, Address("127.0.0.1", upstream.server_port))}))
-    program = str(part.find().path)
-    process = subprocess.Popen(
-        server.argv(program, api.host, api.port, str(config)),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    there = Address("127.0.0.1", upstream.server_port)
+    made = Bench(
+        Edge("orders-1", "payments-1"), Edge("orders-1", "db-1"), listen, api, there, tmp_path / "edges.json"
     )
-    client = Toxiproxy(api)
+    made.toxiproxy = Toxiproxy(api, made.start_anew)
+    made.start()
     try:
-        wait_until_answers(client)
-        yield Bench(client, edge, listen, process)
+        wait_until_answers(made.toxiproxy)
+        yield made
     finally:
-        process.kill()
-        process.wait()
-        client.close()
+        made.end()
+        made.toxiproxy.close()
         upstream.shutdown()
         upstream.server_close()
 

@@ -38,6 +38,7 @@ from paydrill.schedule import (
     next_action,
 )
 from paydrill.topology import CLIENT, PSP
+from paydrill.toxiproxy.client import Bytes
 from paydrill.toxiproxy.traffic import edge_bytes
 from paydrill.watch import Firing, Watch
 from paydrill.witnesses import Witnesses
@@ -65,9 +66,12 @@ class Conductor:
     in_force: dict[int, InForce] = field(default_factory=dict)
     witnesses: Witnesses = field(init=False)
     watch: Watch = field(init=False)
+    moved_before: Mapping[str, Bytes] = field(default_factory=dict)
+    """What edges carried until Toxiproxy was last started anew: its counters begin at zero then."""
 
     def conduct(self, stack: Stack, stop_asked: Callable[[], bool]) -> None:
         """Run the whole course. What breaks it is written to the timeline and raised again."""
+        stack.toxiproxy.before_restart = lambda why: self._note_restart(stack, why)
         with Witnesses(self.timeline) as self.witnesses:
             try:
                 self._course(stack, stop_asked)
@@ -317,10 +321,19 @@ class Conductor:
         if dead:
             raise InstrumentDied(dead[0], "ended although the plan did not ask for it")
 
+    def _note_restart(self, stack: Stack, why: str) -> None:
+        """Toxiproxy is about to be started anew, which cuts every connection through it."""
+        self.moved_before = self._moved(stack)
+        self.timeline.write("instrument_restarted", name="toxiproxy", detail=why)
+
+    def _moved(self, stack: Stack) -> Mapping[str, Bytes]:
+        """By the edge's name, since the stack began."""
+        return {edge: seen + self.moved_before.get(edge, Bytes()) for edge, seen in edge_bytes(stack).items()}
+
     def _count_bytes(self, stack: Stack, planned: PlannedFault, when: str) -> None:
         """An edge that has carried nothing yet is counted as zero, not left out."""
         edges = [place for place in planned.places if "->" in place]
-        moved = edge_bytes(stack) if edges else {}
+        moved = self._moved(stack) if edges else {}
         for edge in edges:
             seen = moved[edge]
             self.timeline.write(

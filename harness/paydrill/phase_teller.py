@@ -46,6 +46,8 @@ def _told(line: dict[str, object]) -> str:
             return f"healed {line['name']}"
         case "settled":
             return f"settled after {line['waited_s']} s" if line["in_time"] else "did not settle in time"
+        case "instrument_restarted":
+            return f"{line['name']} had to be started anew, which cut what went through it: {line['detail']}"
         case "instrument_died" | "aborted":
             return f"{line['kind']}: {line['detail']}"
     return ""

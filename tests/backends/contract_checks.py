@@ -18,6 +18,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from impatient_client import ask_often_and_leave
+
 from paydrill.backends import Address, CommandResult, Stack
 from paydrill.errors import DrillBroken, FaultNotApplied
 from paydrill.topology import Edge
@@ -276,6 +278,23 @@ def bytes_of_a_kept_connection_are_counted(stack: Stack, _: Hooks) -> None:
     _until(lambda: edge_bytes(stack)["client->lb-1"].received < while_open.received + sent)
 
 
+def a_toxiproxy_that_stands_still_is_started_anew(stack: Stack, _: Hooks) -> None:
+    edge, kept = Edge("client", "lb-1"), Toxic("latency", "downstream", {"latency": 5000})
+    elsewhere = Toxic("latency", "downstream", {"latency": 1})
+    told: list[str] = []
+    stack.toxiproxy.before_restart = told.append
+    stack.toxiproxy.add(Edge("store-1", "db-1"), elsewhere)
+    stack.toxiproxy.add(edge, kept)
+    ask_often_and_leave(stack.dial(edge), "/lb-health")
+    stack.toxiproxy.remove(edge, kept)
+    assert len(told) == 1, told
+    assert stack.dead_instruments() == []
+    assert stack.toxiproxy.leftovers() == [f"store-1->db-1 has {elsewhere.name}"]
+    stack.toxiproxy.remove(Edge("store-1", "db-1"), elsewhere)
+    assert stack.toxiproxy.leftovers() == []
+    _until(lambda: _get(stack, "/ask") == {"answers": ["hello", "hello"]})
+
+
 def a_node_without_disks_of_its_own_says_so(stack: Stack, _: Hooks) -> None:
     try:
         stack.disk(stack.topology.node("db-1"), "wal")
@@ -397,6 +416,7 @@ CHECKS: dict[str, Callable[[Stack, Hooks], None]] = {
         a_fault_towards_the_second_psp_spares_the_first,
         bytes_of_a_kept_connection_are_counted,
         a_toxic_acts_on_its_edge_only,
+        a_toxiproxy_that_stands_still_is_started_anew,
         a_killed_node_refuses_through_its_edge,
         kill_ends_a_node_and_start_makes_another,
         a_node_asked_to_end_ends_by_itself,

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,12 @@ def backend(request):
 def drill(tmp_path):
     """Runs `paydrill run … --json` into a folder of this test and reads what it left."""
 
-    def run(*arguments: str, timeout_s: float = DRILL_TIMEOUT_S) -> Ran:
+    def run(
+        *arguments: str, timeout_s: float = DRILL_TIMEOUT_S, paydrill: Sequence[str | Path] = (PAYDRILL,)
+    ) -> Ran:
         out = tmp_path / "reports"
         done = subprocess.run(
-            [PAYDRILL, "run", *arguments, "--json", "--out", out],
+            [*paydrill, "run", *arguments, "--json", "--out", out],
             cwd=REPOSITORY,
             capture_output=True,
             text=True,

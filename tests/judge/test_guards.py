@@ -268,6 +268,15 @@ def test_every_guard_has_a_case_in_which_it_trips(guard):
     assert guard in {case[1] for case in CASES}
 
 
+def test_an_instrument_that_was_started_anew_is_named_by_the_guard_that_holds(drill, tmp_path):
+    said = {"kind": "instrument_restarted", "name": "toxiproxy", "detail": "DELETE: no answer"}
+    drill.timeline.insert(-1, {"t": drill.timeline[-1]["t"], **said})
+    guards = guards_of(drill, tmp_path)
+    assert tripped(guards) == {}
+    assert "toxiproxy was started anew" in guards["instruments_alive"].detail
+    assert "DELETE: no answer" in guards["instruments_alive"].detail
+
+
 def test_a_scenario_says_how_many_answers_its_faults_leave_possible_and_the_other_floors_stay(
     drill, tmp_path
 ):

@@ -138,6 +138,13 @@ class Died(NamedTuple):
     detail: str
 
 
+class StartedAnew(NamedTuple):
+    """An instrument that stood still, and over what."""
+
+    name: str
+    detail: str
+
+
 class Aborted(NamedTuple):
     code: str
     detail: str
@@ -165,6 +172,7 @@ class Timeline:
     settled_in_time: bool | None = None
     freezes: Mapping[str, Freeze] = field(default_factory=dict)
     died: tuple[Died, ...] = ()
+    started_anew: tuple[StartedAnew, ...] = ()
     aborted: tuple[Aborted, ...] = ()
     restarts: tuple[str, ...] = ()
     steal_pct: float | None = None

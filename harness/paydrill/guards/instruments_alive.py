@@ -13,7 +13,11 @@ NAME = "instruments_alive"
 def check(facts: RunFacts) -> GuardResult:
     died = facts.timeline.died
     if not died:
-        return held(NAME, "no instrument ended unplanned")
+        anew = [
+            f"{one.name} was started anew, which cut what went through it ({one.detail})"
+            for one in facts.timeline.started_anew
+        ]
+        return held(NAME, "; ".join(["no instrument ended unplanned", *anew]))
     told = "; ".join(f"{one.name}: {one.detail}" if one.detail else one.name for one in died)
     # Without its watchdog a drill is no longer safe, but what was recorded is still true.
     only_watchdog = all(one.name == "watchdog" for one in died)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from paydrill.guards.facts import Aborted, Died, FaultFact, Freeze, Timeline
+from paydrill.guards.facts import Aborted, Died, FaultFact, Freeze, StartedAnew, Timeline
 from paydrill.guards.lines import (
     Line,
     LineCount,
@@ -26,6 +26,7 @@ class _Reading:
     faults: dict[int, FaultFact]
     phases: dict[str, int] = field(default_factory=dict)
     died: list[Died] = field(default_factory=list)
+    started_anew: list[StartedAnew] = field(default_factory=list)
     aborted: list[Aborted] = field(default_factory=list)
     restarts: list[str] = field(default_factory=list)
     numbers: dict[str, float] = field(default_factory=dict)
@@ -61,6 +62,7 @@ def read_timeline(path: Path, plan: Line) -> tuple[Timeline, tuple[FaultFact, ..
         settled_in_time=boolean(reading.settled, "in_time"),
         freezes=reading.freezes,
         died=tuple(reading.died),
+        started_anew=tuple(reading.started_anew),
         aborted=tuple(reading.aborted),
         restarts=tuple(reading.restarts),
         steal_pct=reading.numbers.get("steal_pct"),
@@ -99,6 +101,8 @@ def _take(line: Line, t_ns: int, reading: _Reading) -> None:
         reading.freezes[text(line, "name", PSP)] = Freeze(integer(line, "n"), text(line, "head"))
     elif kind == "instrument_died":
         reading.died.append(Died(text(line, "name", "?"), text(line, "detail")))
+    elif kind == "instrument_restarted":
+        reading.started_anew.append(StartedAnew(text(line, "name", "?"), text(line, "detail")))
     elif kind == "aborted":
         reading.aborted.append(Aborted(text(line, "code"), text(line, "detail")))
     elif kind == "restart":

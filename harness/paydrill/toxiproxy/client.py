@@ -1,12 +1,17 @@
 """A Toxiproxy server, driven through toxiproxy-python with our transport; every change is read back.
 
 toxiproxy-python keeps its connection in module globals: one server a process, one thread.
+
+Toxiproxy 2.12 locks an edge while it changes its toxics, and for a connection whose client has just left
+it may wait for ever for somebody to take what a toxic keeps (link.go, RemoveToxic). Such a server is
+started anew and made what it was asked to be.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +22,12 @@ from paydrill.backends import Address
 from paydrill.errors import FaultNotApplied
 from paydrill.topology import Edge
 from paydrill.toxiproxy.toxic import Direction, Toxic
-from paydrill.toxiproxy.transport import Transport
+from paydrill.toxiproxy.transport import ToxiproxyError, Transport
+from paydrill.toxiproxy.wanted import Wanted
 
+PATIENCE_S = 2.0
+ANEW_WITHIN_S = 5.0
+ASK_AGAIN_S = 0.01
 _COUNTER = re.compile(r"toxiproxy_proxy_(received|sent)_bytes_total\{([^}]*)\} ([0-9.e+]+)")
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
@@ -38,11 +47,28 @@ class Bytes:
     received: int = 0
     sent: int = 0
 
+    def __add__(self, other: Bytes) -> Bytes:
+        return Bytes(self.received + other.received, self.sent + other.sent)
+
 
 class Toxiproxy:
-    """One server. Raises ToxiproxyError when it does not answer or refuses."""
+    """One server. Raises ToxiproxyError when it does not answer or refuses.
 
-    def __init__(self, address: Address, timeout_s: float = 3.0) -> None:
+    start_anew: ends the server and starts it with the same edges, all of them down; it need not wait for its
+        answer. None where nobody can: then a server that stands still is an error.
+    before_restart: told why, right before that happens: every connection through the server is about to
+        be cut.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        start_anew: Callable[[], None] | None = None,
+        timeout_s: float = PATIENCE_S,
+    ) -> None:
+        self.before_restart: Callable[[str], None] = lambda why: None
+        self._start_anew = start_anew
+        self._wanted = Wanted()
         self._transport = Transport(address, timeout_s)
         toxiproxy.proxy.APIConsumer = self._transport
         toxiproxy.server.APIConsumer = self._transport
@@ -54,14 +80,8 @@ class Toxiproxy:
     def add(self, edge: Edge, toxic: Toxic) -> None:
         """Add a toxic and read it back. Raises FaultNotApplied when the server has it differently."""
         toxic.check()
-        self._proxy(edge).add_toxic(
-            type=toxic.type,
-            stream=toxic.direction,
-            name=toxic.name,
-            toxicity=toxic.toxicity,
-            attributes=dict(toxic.attributes),
-        )
-        self._read_back(edge, toxic)
+        self._wanted.put(edge, toxic)
+        self._bring_about(lambda: self._add(edge, toxic))
 
     def change(self, edge: Edge, toxic: Toxic) -> None:
         """Give a toxic that is there other attributes, and read them back.
@@ -74,17 +94,13 @@ class Toxiproxy:
             raise FaultNotApplied(
                 f"{edge.name}: the rate of {toxic.name} cannot be changed; remove it, add another"
             )
-        self._transport.patch(
-            f"/proxies/{edge.name}/toxics/{toxic.name}", {"attributes": dict(toxic.attributes)}
-        )
-        self._read_back(edge, toxic)
+        self._wanted.put(edge, toxic)
+        self._bring_about(lambda: self._change(edge, toxic))
 
     def remove(self, edge: Edge, toxic: Toxic) -> None:
         """Remove it and read back that it is gone; removing what is not there is no error."""
-        if toxic.name in self.state(edge).toxics:
-            self._proxy(edge).destroy_toxic(toxic.name)
-        if toxic.name in self.state(edge).toxics:
-            raise FaultNotApplied(f"{edge.name}: {toxic.name} is still there after its removal")
+        self._wanted.take_off(edge, toxic)
+        self._bring_about(lambda: self._remove(edge, toxic))
 
     def disable(self, edge: Edge) -> None:
         """Close the listener and every connection of the edge; new ones are refused."""
@@ -108,7 +124,8 @@ class Toxiproxy:
 
     def reset(self) -> None:
         """Enable every edge and remove every toxic."""
-        self._server.reset()
+        self._wanted.nothing()
+        self._bring_about(self._server.reset)
 
     def leftovers(self) -> list[str]:
         """What differs from a clean server, a phrase each; empty after a good heal."""
@@ -131,6 +148,64 @@ class Toxiproxy:
     def close(self) -> None:
         self._transport.close()
 
+    # -- a server that stands still
+
+    def _bring_about(self, change: Callable[[], object]) -> None:
+        """Make the change; where the server stands still over it, on a new one."""
+        try:
+            change()
+        except ToxiproxyError as problem:
+            if problem.status is not None or self._start_anew is None or not self._answers():
+                raise
+            self.before_restart(f"{problem}, while it still tells its version")
+            self.close()
+            self._start_anew()
+            self._be_as_wanted()
+
+    def _answers(self) -> bool:
+        try:
+            self.version()
+        except ToxiproxyError:
+            return False
+        return True
+
+    def _be_as_wanted(self) -> None:
+        """Toxics first: nothing goes over an edge until all that is wanted of it is on."""
+        give_up = time.monotonic() + ANEW_WITHIN_S
+        while not self._answers():
+            if time.monotonic() > give_up:
+                raise FaultNotApplied(f"Toxiproxy was started anew and did not answer in {ANEW_WITHIN_S:g} s")
+            time.sleep(ASK_AGAIN_S)
+        for edge, toxic in self._wanted.toxics():
+            self._add(edge, toxic)
+        for name in self._transport.get("/proxies").json():
+            if not self._wanted.is_down(name):
+                self._transport.post(f"/proxies/{name}", {"enabled": True})
+
+    # -- changes, each read back
+
+    def _add(self, edge: Edge, toxic: Toxic) -> None:
+        self._proxy(edge).add_toxic(
+            type=toxic.type,
+            stream=toxic.direction,
+            name=toxic.name,
+            toxicity=toxic.toxicity,
+            attributes=dict(toxic.attributes),
+        )
+        self._read_back(edge, toxic)
+
+    def _change(self, edge: Edge, toxic: Toxic) -> None:
+        self._transport.patch(
+            f"/proxies/{edge.name}/toxics/{toxic.name}", {"attributes": dict(toxic.attributes)}
+        )
+        self._read_back(edge, toxic)
+
+    def _remove(self, edge: Edge, toxic: Toxic) -> None:
+        if toxic.name in self.state(edge).toxics:
+            self._proxy(edge).destroy_toxic(toxic.name)
+        if toxic.name in self.state(edge).toxics:
+            raise FaultNotApplied(f"{edge.name}: {toxic.name} is still there after its removal")
+
     def _proxy(self, edge: Edge) -> Any:
         return toxiproxy.proxy.Proxy(**self._transport.get(f"/proxies/{edge.name}").json())
 
@@ -146,6 +221,10 @@ class Toxiproxy:
             raise FaultNotApplied(f"{edge.name}: asked for {toxic}, the server has {has}")
 
     def _set_enabled(self, edge: Edge, *, wanted: bool) -> None:
+        self._wanted.enable(edge, wanted=wanted)
+        self._bring_about(lambda: self._enable(edge, wanted=wanted))
+
+    def _enable(self, edge: Edge, *, wanted: bool) -> None:
         proxy = self._proxy(edge)
         (proxy.enable if wanted else proxy.disable)()
         if self.state(edge).enabled is not wanted:

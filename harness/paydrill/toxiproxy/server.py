@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from paydrill.backends import Address
 
 
-def config(edges: Mapping[str, tuple[Address, Address]]) -> bytes:
-    """The file of edges, name -> (listen, upstream): the edges exist as soon as the server does."""
+def config(edges: Mapping[str, tuple[Address, Address]], *, enabled: bool = True) -> bytes:
+    """The file of edges, name -> (listen, upstream): the edges exist as soon as the server does.
+
+    enabled: whether they listen from then on, all of them or none.
+    """
     proxies = [
-        {"name": name, "listen": str(listen), "upstream": str(upstream), "enabled": True}
+        {"name": name, "listen": str(listen), "upstream": str(upstream), "enabled": enabled}
         for name, (listen, upstream) in sorted(edges.items())
     ]
     return json.dumps(proxies, indent=1).encode()

@@ -115,8 +115,14 @@ def _stack(places: Places, program: Part, work: Path, stop: Callable[[], bool]) 
         lambda node: log_tail(str(places.log(node.name))),
         pause,
     )
+
+    def start_anew() -> None:
+        running[TOXIPROXY].kill()
+        running[TOXIPROXY].wait()
+        running[TOXIPROXY] = start_toxiproxy(places, program, work, enabled=False)
+
     with ExitStack() as undo:
-        proxies, control = Toxiproxy(places.toxiproxy()), PspControl(places.control)
+        proxies, control = Toxiproxy(places.toxiproxy(), start_anew), PspControl(places.control)
         undo.callback(proxies.close)
         undo.callback(control.close)
         stack = AttachedStack(places.setup, places, program, proxies, control, running)

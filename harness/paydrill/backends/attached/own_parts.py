@@ -37,11 +37,13 @@ def start_psp(places: Places) -> subprocess.Popen[bytes]:
     return execute(sys.executable, Order(argv, env, str(folder), str(places.log("psp")), None))
 
 
-def start_toxiproxy(places: Places, program: Part, work: Path) -> subprocess.Popen[bytes]:
-    """`work` gets its file of edges."""
+def start_toxiproxy(
+    places: Places, program: Part, work: Path, *, enabled: bool = True
+) -> subprocess.Popen[bytes]:
+    """`work` gets its file of edges, which listen where `enabled`."""
     edges = {edge.name: (places.dial(edge), places.upstream(edge)) for edge in places.setup.topology.edges}
     config = work / "toxiproxy.json"
-    config.write_bytes(toxiproxy_server.config(edges))
+    config.write_bytes(toxiproxy_server.config(edges, enabled=enabled))
     api = places.toxiproxy()
     argv = toxiproxy_server.argv(str(program.path), api.host, api.port, str(config))
     env = {"PATH": os.defpath, "LOG_LEVEL": "error"}

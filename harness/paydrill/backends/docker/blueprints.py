@@ -40,9 +40,7 @@ class Drafter:
     def toxiproxy(self) -> Blueprint:
         """It may reach what its edges lead to; its API is the host's alone, its edges their clients' and the host's."""
         edges = self.addresses.edges()
-        config = self.files.data(TOXIPROXY) / "edges.json"
-        config.write_bytes(server.config(edges))
-        self.files.user.give(config)
+        config = toxiproxy_edges(self.files, self.addresses, enabled=True)
         host = self.addresses.gateway
         into = [fence.Entry(host, TOXIPROXY_API_PORT)]
         for edge in self.setup.topology.edges:
@@ -128,6 +126,14 @@ class Drafter:
             read_only=read_only,
             working_dir=working_dir,
         )
+
+
+def toxiproxy_edges(files: RunFiles, addresses: Addresses, *, enabled: bool) -> Path:
+    """Toxiproxy's file of edges, which listen as soon as it starts where `enabled`."""
+    config = files.data(TOXIPROXY) / "edges.json"
+    config.write_bytes(server.config(addresses.edges(), enabled=enabled))
+    files.user.give(config)
+    return config
 
 
 def _argv(plan: NodePlan) -> tuple[str, ...]:

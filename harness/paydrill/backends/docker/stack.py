@@ -33,7 +33,7 @@ from paydrill.backends import (
 from paydrill.backends.connections import connections
 from paydrill.backends.docker import disks, engine, labels, node_commands, versions
 from paydrill.backends.docker.addressing import DATA, Addresses
-from paydrill.backends.docker.blueprints import TOXIPROXY
+from paydrill.backends.docker.blueprints import TOXIPROXY, toxiproxy_edges
 from paydrill.backends.docker.clocks import DockerClocks
 from paydrill.backends.docker.images import Images, image_id
 from paydrill.backends.docker.limits import DockerLimits
@@ -73,7 +73,7 @@ class DockerStack:
     ) -> None:
         self.setup = setup
         self.psps = psps
-        self.toxiproxy = Toxiproxy(addresses.toxiproxy_api)
+        self.toxiproxy = Toxiproxy(addresses.toxiproxy_api, self._start_toxiproxy_anew)
         self.addresses = addresses
         self._images = images
         self._files = files
@@ -278,6 +278,11 @@ class DockerStack:
         self.toxiproxy.close()
         for control in self.psps.values():
             control.close()
+
+    def _start_toxiproxy_anew(self) -> None:
+        self.kill(TOXIPROXY_NODE)
+        toxiproxy_edges(self._files, self.addresses, enabled=False)
+        self.start(TOXIPROXY_NODE)
 
     def _container(self, name: str) -> Container:
         return engine.client().containers.get(labels.container_name(self.setup.run_id, name))

@@ -66,11 +66,12 @@ def start_databases(site: Site) -> None:
         _start_by_exec(site, plan, str(site.parts.postgres_bin / "postgres"), cluster.order())
 
 
-def start_toxiproxy(site: Site) -> None:
+def start_toxiproxy(site: Site, *, enabled: bool = True) -> None:
+    """With its edges, which listen where `enabled`."""
     topology, layout = site.setup.topology, site.layout
     edges = {e.name: (layout.dial(e), layout.listen(topology.node(e.server))) for e in topology.edges}
     config = site.work / "toxiproxy.json"
-    config.write_bytes(toxiproxy_server.config(edges))
+    config.write_bytes(toxiproxy_server.config(edges, enabled=enabled))
     config.chmod(0o644)
     api = layout.toxiproxy()
     argv = toxiproxy_server.argv(str(site.parts.toxiproxy.path), api.host, api.port, str(config))
@@ -79,6 +80,13 @@ def start_toxiproxy(site: Site) -> None:
     env = {"PATH": os.defpath, "LOG_LEVEL": "error"}
     order = Order(tuple(argv[1:]), env, "/", str(layout.log("toxiproxy")), uid)
     site.instruments["toxiproxy"] = execute(argv[0], order)
+
+
+def _start_toxiproxy_anew(site: Site) -> None:
+    process = site.instruments["toxiproxy"]
+    process.kill()
+    process.wait()
+    start_toxiproxy(site, enabled=False)
 
 
 def start_services(site: Site, server: ForkServer) -> None:
@@ -172,7 +180,7 @@ def toxiproxy_client(site: Site) -> Toxiproxy:
     node = Node("toxiproxy", "toxiproxy", 0)
     probe = Probe(node, site.layout.toxiproxy(), Health(http="/version"))
     _wait_for_instrument(site, "toxiproxy", probe)
-    return Toxiproxy(site.layout.toxiproxy())
+    return Toxiproxy(site.layout.toxiproxy(), lambda: _start_toxiproxy_anew(site))
 
 
 def _wait_for_instrument(site: Site, name: str, probe: Probe) -> None:
