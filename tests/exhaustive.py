@@ -354,10 +354,11 @@ def status_of(part: int, rows: Sequence[Result]) -> str:
 
 
 def write_live() -> None:
-    """docs/faults-live.md from the record."""
+    """docs/faults-live.md from the record; what it tells of faults that are not in the record stays."""
     from live_table import live_table  # beside this file
 
-    LIVE.write_text(live_table(recorded().values()), encoding="utf-8")
+    page = LIVE.read_text(encoding="utf-8") if LIVE.exists() else ""
+    LIVE.write_text(live_table(recorded().values(), page), encoding="utf-8")
 
 
 def run_job(job: Job) -> Iterator[Result]:
