@@ -86,14 +86,10 @@ class Toxiproxy:
     def change(self, edge: Edge, toxic: Toxic) -> None:
         """Give a toxic that is there other attributes, and read them back.
 
-        The server lets go at once of what the toxic holds back at that moment. Raises FaultNotApplied for a
-        rate: the server would end while it cuts a packet by the old one.
+        The server lets go at once of what the toxic holds back at that moment. Raises FaultNotApplied for what
+        cannot be changed.
         """
-        toxic.check()
-        if toxic.type == "bandwidth":
-            raise FaultNotApplied(
-                f"{edge.name}: the rate of {toxic.name} cannot be changed; remove it, add another"
-            )
+        toxic.check_change()
         self._wanted.put(edge, toxic)
         self._bring_about(lambda: self._change(edge, toxic))
 

@@ -25,6 +25,9 @@ LEAST: Mapping[str, Mapping[str, int]] = {
 }
 """Toxic type -> its attributes with the least value that is safe for the server (2.12)."""
 
+FIXED = frozenset({"bandwidth"})
+"""Types that cannot be changed while they are on: the server would end while it cuts a packet by the old rate."""
+
 
 @dataclass(frozen=True)
 class Toxic:
@@ -57,3 +60,9 @@ class Toxic:
             raise FaultNotApplied(f"toxicity must be in (0, 1], not {self.toxicity}")
         if self.attributes.get("size_variation", 0) > max(0, self.attributes.get("average_size", 1) - 1):
             raise FaultNotApplied("slicer.size_variation must be less than average_size")
+
+    def check_change(self) -> None:
+        """As `check`, of attributes that are to take the place of others while the toxic is on."""
+        self.check()
+        if self.type in FIXED:
+            raise FaultNotApplied(f"{self.name}: a {self.type} cannot be changed; take it off, add another")
