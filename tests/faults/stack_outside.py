@@ -72,9 +72,15 @@ class _Listener(BaseHTTPRequestHandler):
         """The PSP's journal tells of every event."""
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 1024
+    """Of connections that nobody has accepted yet: a herd's events come at once, and beyond it they would wait a
+    second, or three, and then be given up."""
+
+
 @contextmanager
 def _listening() -> Iterator[None]:
-    with ThreadingHTTPServer(LISTENS_AT, _Listener) as server:
+    with _Server(LISTENS_AT, _Listener) as server:
         thread = threading.Thread(target=server.serve_forever, name="back-office-listens", daemon=True)
         thread.start()
         try:
