@@ -68,7 +68,9 @@ class Transport:
             answer = self._send(method, url.replace(">", "%3E"), body)
         except (OSError, http.client.HTTPException) as problem:
             self.close()
-            raise ToxiproxyError(call, None, f"{problem!r} at {self._address}") from problem
+            waited = isinstance(problem, TimeoutError)
+            why = f"waited {self._timeout_s:g} s" if waited else repr(problem)
+            raise ToxiproxyError(call, None, f"{why} at {self._address}") from problem
         if answer.status_code >= 400:
             raise ToxiproxyError(call, answer.status_code, answer.content.decode(errors="replace"))
         return answer
