@@ -5,11 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 
 import pytest
 import shop_by_hand
 from shop_by_hand import BIN, EXAMPLE, ROOT, await_entrance, commands
 
+DRILLS = ROOT / "tests" / "drills"
+STANDS_STILL = """\
+name: stands-still
+title: {en: Toxiproxy stands still while a fault is healed}
+why: What is between somebody's stack and its customers is mended by who put it there.
+load: {rate: 20/s, duration: 14s, mix: {checkout: 1}}
+timeline: [{at: 4s, for: 3s, fault: latency, edge: client->payments, latency_ms: 700}]
+"""
 KILL = """\
 name: kill-the-shop
 title: {en: The shop dies, zh: 商店崩溃}
@@ -28,10 +37,10 @@ def by_hand(tmp_path):
         yield process
 
 
-def paydrill(*arguments, out):
+def paydrill(*arguments, out, program=(BIN / "paydrill",)):
     """The exit code, verdicts and stderr of `paydrill …` into a folder of the test."""
     done = subprocess.run(
-        [BIN / "paydrill", *arguments, "--json", "--out", out],
+        [*program, *arguments, "--json", "--out", out],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -59,12 +68,25 @@ def test_a_stack_that_was_started_by_hand_is_drilled_by_its_addresses(by_hand, t
 @pytest.mark.drill
 @pytest.mark.exhaustive
 def test_a_crowd_and_junk_come_to_a_stack_of_somebody_elses_too(by_hand, tmp_path):
-    crowd = ROOT / "tests" / "drills" / "crowd-and-junk.yaml"
+    crowd = DRILLS / "crowd-and-junk.yaml"
     code, verdict, stderr = paydrill("run", str(crowd), "--target", "attached", out=tmp_path / "reports")
     assert code == 0, (stderr, verdict and verdict["reasons"])
     timeline = (tmp_path / "reports" / "latest" / "timeline.jsonl").read_text().splitlines()
     seen = [line for line in map(json.loads, timeline) if line["kind"] == "witness"]
     assert len(seen) == 5 and all(line["witnessed"] for line in seen)
+
+
+@pytest.mark.drill
+def test_a_toxiproxy_that_stands_still_before_it_is_started_anew(by_hand, tmp_path):
+    (tmp_path / "still.yaml").write_text(STANDS_STILL)
+    code, verdict, stderr = paydrill(
+        *("run", str(tmp_path / "still.yaml"), "--target", "attached"),
+        out=tmp_path / "reports",
+        program=(sys.executable, DRILLS / "with_an_impatient_client.py"),
+    )
+    assert code == 0, (stderr, verdict and verdict["reasons"])
+    assert "toxiproxy had to be started anew" in stderr
+    assert by_hand.poll() is None
 
 
 @pytest.mark.drill
