@@ -121,6 +121,8 @@ def main_way() -> Iterator[Job]:
     for number in range(1, 4):
         yield Job(2, f"killed at every phase, local, round {number}", "passed", lambda: tests("local"))
     yield Job(2, "killed at every phase, docker", "passed", lambda: tests("docker"))
+    bare = "tests/drills/test_bare_root.py"
+    yield Job(2, "a bare root, by what the doctor says", "passed", lambda: pytest(bare))
 
 
 def stack_and_classes() -> Iterator[Job]:
@@ -131,6 +133,8 @@ def stack_and_classes() -> Iterator[Job]:
                 arguments = [*more, "--backend", backend, "--seed", str(seed)]
                 yield Job(3, " ".join(arguments), "pass", lambda a=arguments: unmutated(a))
     yield Job(3, "the PSP killed a hundred times under load", "passed", psp_kills)
+    desk = "tests/psp/test_psp_desk_properties.py"
+    yield Job(3, "the PSP's desk at length", "passed", lambda: at_length(desk))
 
 
 def every_fault() -> Iterator[Job | Batch]:
@@ -141,7 +145,13 @@ def every_fault() -> Iterator[Job | Batch]:
             these = {str(n): test for n, test in found.items() if (n.kind, n.backend) == (kind, backend)}
             yield Batch(4, "passed", these)
     composed = "tests/drills/test_composition.py"
-    yield Job(4, "ten interleavings, held", "passed", lambda: pytest(composed, "-m", "exhaustive"))
+    yield Job(4, "ten interleavings, held", "passed", lambda: at_length(composed))
+    attacks = "tests/drills/test_attacks.py"
+    yield Job(4, "attacks, crowds and junk, and who believes them", "passed", lambda: at_length(attacks))
+    outside = "tests/backends/test_attached_drill.py"
+    yield Job(4, "crowds and junk before somebody else's stack", "passed", lambda: at_length(outside))
+    limits = "tests/faults/test_clocks_and_limits.py"
+    yield Job(4, "clocks and limits without their effect", "passed", lambda: at_length(limits))
     disks = "tests/faults/test_disks_under_writes.py"
     yield Job(4, "disks under four writers, power cut five times", "passed", lambda: pytest(disks))
     toxics = "tests/benchmarks/test_toxics.py"
@@ -214,7 +224,12 @@ def tests(backend: str) -> tuple[str, bool, list[str]]:
 
 
 def psp_kills() -> tuple[str, bool, list[str]]:
-    return pytest("tests/psp/test_psp_kill_series.py", "-m", "exhaustive")
+    return at_length("tests/psp/test_psp_kill_series.py")
+
+
+def at_length(file: str) -> tuple[str, bool, list[str]]:
+    """Those of its tests that `make test` leaves out."""
+    return pytest(file, "-m", "exhaustive")
 
 
 def pytest(*arguments: str) -> tuple[str, bool, list[str]]:
