@@ -17,11 +17,11 @@ REPOSITORY = HERE.parents[1]
 PAYDRILL = Path(sys.executable).parent / "paydrill"
 
 
-def start(backend: str, out: Path, **env: str) -> subprocess.Popen:
+def start(scenario: str, backend: str, out: Path, **env: str) -> subprocess.Popen:
     command = [
         PAYDRILL,
         "run",
-        HERE / "short.yaml",
+        HERE / scenario,
         "--backend",
         backend,
         "--seed",
@@ -41,7 +41,7 @@ def start(backend: str, out: Path, **env: str) -> subprocess.Popen:
 
 
 def test_two_drills_of_the_same_second_both_pass_in_folders_of_their_own(backend, tmp_path):
-    both = [start(backend, tmp_path / "reports") for _ in range(2)]
+    both = [start("side-by-side.yaml", backend, tmp_path / "reports") for _ in range(2)]
     ended = [one.communicate(timeout=240) for one in both]
     verdicts = [json.loads(out) for out, _ in ended]
     told = [(verdict["verdict"], verdict["reasons"]) for verdict in verdicts]
@@ -57,7 +57,7 @@ def test_a_local_drill_writes_only_into_its_reports_and_the_cache(tmp_path):
     temporary.mkdir()
     before = files_of(REPOSITORY)
     cache = Path(os.environ.get("PAYDRILL_CACHE") or Path.home() / ".cache" / "paydrill")
-    one = start("local", out, HOME=str(home), TMPDIR=str(temporary), PAYDRILL_CACHE=str(cache))
+    one = start("short.yaml", "local", out, HOME=str(home), TMPDIR=str(temporary), PAYDRILL_CACHE=str(cache))
     _, err = one.communicate(timeout=240)
     assert one.returncode in (0, 3), err
     assert list(home.rglob("*")) == []
