@@ -75,6 +75,7 @@ class Bench:
     def start_anew(self) -> None:
         self.end()
         self.start(enabled=False)
+        wait_until_answers(self.toxiproxy)
 
 
 def free_port() -> int:

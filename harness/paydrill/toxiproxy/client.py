@@ -10,7 +10,6 @@ started anew and made what it was asked to be.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,8 +25,6 @@ from paydrill.toxiproxy.transport import ToxiproxyError, Transport
 from paydrill.toxiproxy.wanted import Wanted
 
 PATIENCE_S = 2.0
-ANEW_WITHIN_S = 5.0
-ASK_AGAIN_S = 0.01
 _COUNTER = re.compile(r"toxiproxy_proxy_(received|sent)_bytes_total\{([^}]*)\} ([0-9.e+]+)")
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
@@ -54,8 +51,8 @@ class Bytes:
 class Toxiproxy:
     """One server. Raises ToxiproxyError when it does not answer or refuses.
 
-    start_anew: ends the server and starts it with the same edges, all of them down; it need not wait for its
-        answer. None where nobody can: then a server that stands still is an error.
+    start_anew: ends the server, starts it with the same edges, all of them down, and returns when it answers.
+        None where nobody can: then a server that stands still is an error.
     before_restart: told why, right before that happens: every connection through the server is about to
         be cut.
     """
@@ -167,11 +164,6 @@ class Toxiproxy:
 
     def _be_as_wanted(self) -> None:
         """Toxics first: nothing goes over an edge until all that is wanted of it is on."""
-        give_up = time.monotonic() + ANEW_WITHIN_S
-        while not self._answers():
-            if time.monotonic() > give_up:
-                raise FaultNotApplied(f"Toxiproxy was started anew and did not answer in {ANEW_WITHIN_S:g} s")
-            time.sleep(ASK_AGAIN_S)
         for edge, toxic in self._wanted.toxics():
             self._add(edge, toxic)
         for name in self._transport.get("/proxies").json():

@@ -35,7 +35,7 @@ class Wanted:
         self._down.clear()
 
     def toxics(self) -> Iterator[tuple[Edge, Toxic]]:
-        return iter(tuple(self._toxics.values()))
+        return iter(self._toxics.values())
 
     def is_down(self, name: str) -> bool:
         """Of the edge with that name."""

@@ -9,7 +9,7 @@ import socket
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from paydrill.backends.attached.reach import Reach
 from paydrill.backends.attached.stack import PSP_HEALTH, AttachedStack
 from paydrill.backends.local.journal import Footprint
 from paydrill.backends.local.spawn import log_tail
-from paydrill.backends.probe import PAUSE_S, Probe, ask, wait_until_healthy
+from paydrill.backends.probe import PAUSE_S, Probe, ask, short_pause, wait_until_healthy
 from paydrill.backends.world import launch
 from paydrill.errors import EnvironmentNotReady, Interrupted, UsageError
 from paydrill.parts import Part, toxiproxy
@@ -108,19 +108,24 @@ def _stack(places: Places, program: Part, work: Path, stop: Callable[[], bool]) 
         PSP: Probe(places.setup.topology.node(PSP), places.psp(), PSP_HEALTH),
         TOXIPROXY: Probe(Node(TOXIPROXY, TOXIPROXY, 0), places.toxiproxy(), Health(http="/version")),
     }
-    wait_until_healthy(
-        list(own.values()),
-        HEALTHY_WITHIN_S,
-        lambda node: None if running[node.name].poll() is None else "its process has ended",
-        lambda node: log_tail(str(places.log(node.name))),
-        pause,
-    )
+
+    def wait_for(probes: Sequence[Probe], pause: Callable[[], None]) -> None:
+        wait_until_healthy(
+            probes,
+            HEALTHY_WITHIN_S,
+            lambda node: None if running[node.name].poll() is None else "its process has ended",
+            lambda node: log_tail(str(places.log(node.name))),
+            pause,
+        )
 
     def start_anew() -> None:
         running[TOXIPROXY].kill()
         running[TOXIPROXY].wait()
         running[TOXIPROXY] = start_toxiproxy(places, program, work, enabled=False)
+        # Also when a stop is asked for: that is when all is healed.
+        wait_for([own[TOXIPROXY]], short_pause)
 
+    wait_for(list(own.values()), pause)
     with ExitStack() as undo:
         proxies, control = Toxiproxy(places.toxiproxy(), start_anew), PspControl(places.control)
         undo.callback(proxies.close)

@@ -283,6 +283,7 @@ class DockerStack:
         self.kill(TOXIPROXY_NODE)
         toxiproxy_edges(self._files, self.addresses, enabled=False)
         self.start(TOXIPROXY_NODE)
+        self.wait_healthy([TOXIPROXY_NODE], WITHIN_S)
 
     def _container(self, name: str) -> Container:
         return engine.client().containers.get(labels.container_name(self.setup.run_id, name))

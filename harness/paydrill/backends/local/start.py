@@ -17,7 +17,7 @@ from paydrill.backends.local.node_process import NodeProcess
 from paydrill.backends.local.psp_process import PspProcess
 from paydrill.backends.local.site import Site, user_of
 from paydrill.backends.local.spawn import ForkServer, Order, execute, identity, log_tail
-from paydrill.backends.probe import Probe, wait_until_healthy
+from paydrill.backends.probe import Probe, short_pause, wait_until_healthy
 from paydrill.backends.psp_command import HEALTH
 from paydrill.errors import UsageError
 from paydrill.psp.control import PspControl
@@ -42,7 +42,8 @@ def start_psps(site: Site) -> list[PspProcess]:
 
 def psp_control(site: Site, psp: PspProcess) -> PspControl:
     """A connection to a PSP's control, once it answers."""
-    _wait_for_instrument(site, psp.node.name, Probe(psp.node, site.layout.listen(psp.node), HEALTH))
+    probe = Probe(psp.node, site.layout.listen(psp.node), HEALTH)
+    _wait_for_instrument(site, psp.node.name, probe, site.pause)
     return psp.control()
 
 
@@ -87,6 +88,8 @@ def _start_toxiproxy_anew(site: Site) -> None:
     process.kill()
     process.wait()
     start_toxiproxy(site, enabled=False)
+    # Not the site's own pause: it gives up when a stop is asked for, and that is when all is healed.
+    _wait_for_instrument(site, "toxiproxy", _toxiproxy_probe(site), short_pause)
 
 
 def start_services(site: Site, server: ForkServer) -> None:
@@ -177,18 +180,20 @@ def _database(site: Site, plan: NodePlan) -> str:
 
 def toxiproxy_client(site: Site) -> Toxiproxy:
     """A client to the server, once it answers."""
-    node = Node("toxiproxy", "toxiproxy", 0)
-    probe = Probe(node, site.layout.toxiproxy(), Health(http="/version"))
-    _wait_for_instrument(site, "toxiproxy", probe)
+    _wait_for_instrument(site, "toxiproxy", _toxiproxy_probe(site), site.pause)
     return Toxiproxy(site.layout.toxiproxy(), lambda: _start_toxiproxy_anew(site))
 
 
-def _wait_for_instrument(site: Site, name: str, probe: Probe) -> None:
+def _toxiproxy_probe(site: Site) -> Probe:
+    return Probe(Node("toxiproxy", "toxiproxy", 0), site.layout.toxiproxy(), Health(http="/version"))
+
+
+def _wait_for_instrument(site: Site, name: str, probe: Probe, pause: Callable[[], None]) -> None:
     process = site.instruments[name]
     wait_until_healthy(
         [probe],
         HEALTHY_WITHIN_S,
         lambda _: None if identity(process.pid) else "its process has ended",
         lambda _: log_tail(str(site.layout.log(name))),
-        site.pause,
+        pause,
     )
