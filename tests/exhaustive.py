@@ -369,11 +369,10 @@ def status_of(part: int, rows: Sequence[Result]) -> str:
 
 
 def write_live() -> None:
-    """docs/faults-live.md from the record; what it tells of faults that are not in the record stays."""
-    from live_table import live_table  # beside this file
+    """docs/faults-live.md from the record."""
+    from live_table import rewrite  # beside this file
 
-    page = LIVE.read_text(encoding="utf-8") if LIVE.exists() else ""
-    LIVE.write_text(live_table(recorded().values(), page), encoding="utf-8")
+    rewrite(LIVE)
 
 
 def run_job(job: Job) -> Iterator[Result]:

@@ -78,6 +78,11 @@ def _told(results: Sequence[Result]) -> str:
     return told + (f"; {NOT_YET}: {', '.join(missing)}" if missing else "")
 
 
+def rewrite(page: Path) -> None:
+    """From the record; what the page tells of faults that are not in it stays."""
+    before = page.read_text(encoding="utf-8") if page.exists() else ""
+    page.write_text(live_table(recorded().values(), before), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    page = Path(sys.argv[1])
-    page.write_text(live_table(recorded().values(), page.read_text(encoding="utf-8")), encoding="utf-8")
+    rewrite(Path(sys.argv[1]))
