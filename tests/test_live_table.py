@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from paydrill import faults
-
-HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -29,8 +26,7 @@ def rows_of(page):
 
 
 @pytest.fixture
-def record(monkeypatch):
-    monkeypatch.syspath_prepend(str(HERE))
+def record():
     import exhaustive
     import live_table
 

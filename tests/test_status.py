@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-
-HERE = Path(__file__).parent
 
 
 @pytest.fixture
 def exhaustive(monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(str(HERE))
     import exhaustive
 
     monkeypatch.setattr(exhaustive, "STATUS", tmp_path / "status.md")
