@@ -19,6 +19,7 @@ from paydrill.errors import DrillBroken, InstrumentDied, PaydrillError
 from paydrill.faults import FOR_EVER_S, Fault, InForce, Scene, Unfolds
 from paydrill.load.child import LoadChild
 from paydrill.plan import Plan, PlannedFault
+from paydrill.processors import FullProcessors
 from paydrill.quiescence import wait_until_settled
 from paydrill.run_folder import LineLog, RunFolder
 from paydrill.run_record import record_stack
@@ -66,6 +67,7 @@ class Conductor:
     in_force: dict[int, InForce] = field(default_factory=dict)
     witnesses: Witnesses = field(init=False)
     watch: Watch = field(init=False)
+    processors: FullProcessors = field(default_factory=FullProcessors)
     moved_before: Mapping[str, Bytes] = field(default_factory=dict)
     """What edges carried until Toxiproxy was last started anew: its counters begin at zero then."""
 
@@ -99,7 +101,8 @@ class Conductor:
             self._quiesce(stack, load, stop_asked)
             self._phase("collecting")
             self._collect(stack, load)
-            self.timeline.write("host", **host_fit.between(before, host_fit.sample()))
+            happened = host_fit.between(before, host_fit.sample())
+            self.timeline.write("host", **happened, full_s=round(self.processors.full_s, 3))
         self._phase("collected")
 
     def _load(self, stack: Stack) -> LoadChild:
@@ -129,7 +132,7 @@ class Conductor:
 
     def _drill(self, stack: Stack, load: LoadChild, stop_asked: Callable[[], bool]) -> str:
         """Returns empty, or the trouble that ended it (`interrupted`, `aborted`); raises InstrumentDied."""
-        with Watch(stack, self.run, load, self.plan) as self.watch:
+        with Watch(stack, self.run, load, self.plan) as self.watch, self.processors:
             t0_ns = time.monotonic_ns() + int(LEAD_S * 1e9)
             load.go(t0_ns)
             self._phase("load", t0=t0_ns)

@@ -18,7 +18,7 @@ from paydrill.evidence.psp_journals import read_journals
 from paydrill.guards import codes, run_guards
 from paydrill.guards.counting import ops_during
 from paydrill.guards.facts import FaultFact, IntentFact, RunFacts
-from paydrill.guards.host_fit import doubt_late_invariants, doubt_late_slos, host_problems
+from paydrill.guards.host_fit import doubt_late_invariants, doubt_late_slos, full_processors, host_problems
 from paydrill.guards.merge import merge
 from paydrill.guards.read_facts import read_facts
 from paydrill.guards.read_folded import read_folded
@@ -59,9 +59,11 @@ def judge(run: RunFolder, wall_limit_s: float = WALL_LIMIT_S) -> Verdict:
         "the invariants", lambda: _invariants(run, facts, journals, wall_limit_s), NO_RESULTS, crashes
     )
     slos = _tried("the SLOs", lambda: judge_slos(facts), NO_SLOS, crashes)
-    problems = host_problems(facts)
-    if problems:
-        invariants, slos = doubt_late_invariants(invariants), doubt_late_slos(slos)
+    slow, full = host_problems(facts), full_processors(facts)
+    if slow:
+        invariants = doubt_late_invariants(invariants)
+    if slow or full:
+        slos = doubt_late_slos(slos)
     guards = run_guards(replace(facts, results=invariants, slos=slos, folded=read_folded(run)))
     recovery = _tried("the recovery", lambda: measure_recovery(facts), Recovery(), crashes)
     word, reasons = merge(invariants, guards, slos, crashes)
@@ -86,7 +88,7 @@ def judge(run: RunFolder, wall_limit_s: float = WALL_LIMIT_S) -> Verdict:
         load=_load_result(facts),
         versions=info.versions,
         run=info.run,
-        warnings=(*_warnings(facts), *problems),
+        warnings=(*_warnings(facts), *slow, *full),
     )
 
 

@@ -182,7 +182,7 @@ def _timeline() -> list[dict]:
         {"t": at(LOAD_S + 2.0), "kind": "settled", "open_work": 0, "psp_pending": 0, "waited_s": 1.5, "in_time": True},
         {"t": at(LOAD_S + 2.1), "kind": "phase", "name": "collecting"},
         {"t": at(LOAD_S + 3.0), "kind": "psp_freeze", "n": 0, "head": "", "in_flight": 0},
-        {"t": at(LOAD_S + 3.1), "kind": "host", "steal_pct": 1.0, "swap_pages": 0, "suspended_s": 0.0},
+        {"t": at(LOAD_S + 3.1), "kind": "host", "steal_pct": 1.0, "swap_pages": 0, "suspended_s": 0.0, "full_s": 0.0},
         {"t": at(LOAD_S + 3.2), "kind": "phase", "name": "collected"},
         {"t": at(LOAD_S + 3.3), "kind": "phase", "name": "judging"},
     ]  # fmt: skip

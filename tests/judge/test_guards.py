@@ -10,7 +10,7 @@ import pytest
 from paydrill.guards import codes, known, run_guards
 from paydrill.guards.facts import ReadingFact
 from paydrill.guards.read_facts import read_facts
-from paydrill.verdict import GuardResult, InvariantResult
+from paydrill.verdict import GuardResult, InvariantResult, SloResult
 
 EXAMINED = (InvariantResult("I-01", "no standing double charge", "pass", 400),)
 
@@ -179,6 +179,10 @@ def stolen_host(drill):
 
 def suspended_host(drill):
     drill.lines("host")[0]["suspended_s"] = 30.0
+
+
+def full_host(drill):
+    drill.lines("host")[0]["full_s"] = 30.0
 
 
 def stopped_by_user(drill):
@@ -402,6 +406,16 @@ def test_what_was_in_time_on_a_slow_host_was_in_time(break_it, drill, tmp_path):
     guards = guards_of(drill, tmp_path, (*EXAMINED, IN_TIME))
     assert tripped(guards) == {}
     assert "even so" in guards["host_fit"].detail
+
+
+def test_full_processors_trip_when_a_service_level_was_missed_and_not_over_a_deadline(drill, tmp_path):
+    full_host(drill)
+    facts = read_facts(drill.write(tmp_path / "run"))
+    missed = SloResult("availability", "inconclusive", ">= 0.99", 0.97)
+    kept = SloResult("availability", "pass", ">= 0.9", 0.97)
+    for slo, found in ((missed, {"host_fit": codes.HOST_UNFIT}), (kept, {})):
+        guards = run_guards(replace(facts, results=(*EXAMINED, LATE), slos=(slo,)))
+        assert tripped({guard.name: guard for guard in guards}) == found
 
 
 def test_half_a_ledger_is_no_evidence(drill, tmp_path):

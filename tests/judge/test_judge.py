@@ -245,6 +245,34 @@ def test_a_missed_latency_on_a_slow_host_proves_nothing(drill, results, tmp_path
     assert codes.HOST_UNFIT in code_set(document)
 
 
+def full_host(drill):
+    drill.lines("host")[0]["full_s"] = 12.0
+
+
+def test_a_missed_service_level_beside_full_processors_proves_nothing(drill, results, tmp_path):
+    full_host(drill)
+    drill.meta["expect"]["slo"] = {"availability": ">= 1.1"}
+    document = judged(drill.write(tmp_path / "run"))
+    assert (document["verdict"], code_set(document)) == ("inconclusive", {codes.HOST_UNFIT})
+    assert any("full for 12 s" in warning for warning in document["warnings"])
+
+
+def test_full_processors_excuse_no_missed_deadline_and_no_double_charge(drill, results, tmp_path):
+    full_host(drill)
+    late = InvariantResult("I-15", "settles", "fail", 10, BROKEN[0].findings)
+    results[:] = [*HELD, late]
+    assert (judged(drill.write(tmp_path / "a"))["verdict"]) == "fail"
+    results[:] = BROKEN
+    assert judged(drill.write(tmp_path / "b"))["verdict"] == "fail"
+
+
+def test_processors_that_were_full_for_a_moment_excuse_nothing(drill, results, tmp_path):
+    drill.lines("host")[0]["full_s"] = 2.0
+    drill.meta["expect"]["slo"] = {"availability": ">= 1.1"}
+    document = judged(drill.write(tmp_path / "run"))
+    assert (document["verdict"], code_set(document)) == ("fail", {codes.SLO_FAILED})
+
+
 # -- evidence
 
 

@@ -177,6 +177,8 @@ class Timeline:
     restarts: tuple[str, ...] = ()
     steal_pct: float | None = None
     suspended_s: float | None = None
+    full_s: float | None = None
+    """Seconds of the load in which all processors were full."""
 
     def reached(self, phase: str) -> bool:
         return phase in self.phases

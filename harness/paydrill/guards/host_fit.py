@@ -3,6 +3,9 @@
 Only what is judged by the clock suffers: latency SLOs and the rules of `TIMED_INVARIANTS`. A slow machine
 makes waits longer, never shorter, so what was in time on it was in time, and what was late proves nothing.
 Who was charged how often is true on a slow machine too.
+
+Full processors make service levels doubtful and nothing else: a deadline leaves time for the load to end,
+and the processors with it.
 """
 
 from __future__ import annotations
@@ -19,15 +22,17 @@ NAME = "host_fit"
 LAG_P99_LIMIT_MS = 250.0
 STEAL_LIMIT_PCT = 30.0
 SUSPENDED_LIMIT_S = 1.0
+FULL_LIMIT_S = 3.0
 TIMED_INVARIANTS = frozenset({"I-15", "I-24", "I-39", "I-40"})
 TIMED_SLOS = frozenset({"availability", "p95_ms", "p99_ms"})
 
 
 def check(facts: RunFacts) -> GuardResult:
-    problems = host_problems(facts)
+    slow, full = host_problems(facts), full_processors(facts)
+    problems = [*slow, *full]
     if not problems:
         return held(NAME, f"p99 of arrivals {_lag_ms(facts):.0f} ms late")
-    late = [r.id for r in facts.results if r.id in TIMED_INVARIANTS and r.verdict == "inconclusive"]
+    late = [r.id for r in facts.results if slow and r.id in TIMED_INVARIANTS and r.verdict == "inconclusive"]
     late += [s.name for s in facts.slos if s.name in TIMED_SLOS and s.verdict == "inconclusive"]
     if late:
         return tripped(NAME, codes.HOST_UNFIT, f"{'; '.join(problems)}: {', '.join(late)} prove nothing")
@@ -47,6 +52,16 @@ def host_problems(facts: RunFacts) -> list[str]:
     if (timeline.suspended_s or 0.0) > SUSPENDED_LIMIT_S:
         problems.append(f"the machine was suspended or its clock stepped by {timeline.suspended_s:.1f} s")
     return problems
+
+
+def full_processors(facts: RunFacts) -> list[str]:
+    """That there was no processor time left for long; empty when there was."""
+    full_s = facts.timeline.full_s or 0.0
+    if full_s <= FULL_LIMIT_S:
+        return []
+    return [
+        f"all processors of this machine were full for {full_s:.0f} s of the load (limit {FULL_LIMIT_S:.0f})"
+    ]
 
 
 def doubt_late_invariants(results: Sequence[InvariantResult]) -> tuple[InvariantResult, ...]:

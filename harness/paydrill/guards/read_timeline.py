@@ -67,6 +67,7 @@ def read_timeline(path: Path, plan: Line) -> tuple[Timeline, tuple[FaultFact, ..
         restarts=tuple(reading.restarts),
         steal_pct=reading.numbers.get("steal_pct"),
         suspended_s=reading.numbers.get("suspended_s"),
+        full_s=reading.numbers.get("full_s"),
     )
     return timeline, tuple(reading.faults.values())
 
@@ -108,7 +109,7 @@ def _take(line: Line, t_ns: int, reading: _Reading) -> None:
     elif kind == "restart":
         reading.restarts += [] if boolean(line, "planned") else [text(line, "node", "?")]
     elif kind == "host":
-        for name in ("steal_pct", "suspended_s"):
+        for name in ("steal_pct", "suspended_s", "full_s"):
             reading.worst(name, number(line, name))
 
 
