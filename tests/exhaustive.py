@@ -133,6 +133,8 @@ def stack_and_classes() -> Iterator[Job]:
                 arguments = [*more, "--backend", backend, "--seed", str(seed)]
                 yield Job(3, " ".join(arguments), "pass", lambda a=arguments: unmutated(a))
     yield Job(3, "the PSP killed a hundred times under load", "passed", psp_kills)
+    every_class = "tests/drills/test_every_class.py"
+    yield Job(3, "every class as often as promised, at 40/s", "passed", lambda: at_length(every_class))
     desk = "tests/psp/test_psp_desk_properties.py"
     yield Job(3, "the PSP's desk at length", "passed", lambda: at_length(desk))
 

@@ -8,7 +8,6 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 AS_DRILLS = {
     "test_benign.py": "part 3 runs the benign controls with Docker",
-    "test_every_class.py": "part 3 runs the scenario with Docker",
     "test_mutants.py": "part 2 runs the mutants with Docker",
 }
 
