@@ -51,7 +51,10 @@ class Ran:
         """Everything one wants to see when an expectation is not met."""
         reasons = "\n".join(f"  {r['code']}: {r['detail']}" for r in self.verdict["reasons"])
         shown = {number: [f["summary"] for f in found[:3]] for number, found in self.findings.items()}
-        return f"exit {self.code} {self.verdict['verdict']} in {self.folder}\n{reasons}\n{shown}\n{self.stderr[-2000:]}"
+        began = (self.folder / "timeline.jsonl").exists()
+        host = [line for line in self.timeline if line["kind"] == "host"] if began else "not begun"
+        head = f"exit {self.code} {self.verdict['verdict']} in {self.folder}"
+        return f"{head}\n{reasons}\n{shown}\n{host}\n{self.stderr[-2000:]}"
 
 
 def backend_missing(name: str) -> str:

@@ -35,7 +35,9 @@ def check(facts: RunFacts) -> GuardResult:
     late = [r.id for r in facts.results if slow and r.id in TIMED_INVARIANTS and r.verdict == "inconclusive"]
     late += [s.name for s in facts.slos if s.name in TIMED_SLOS and s.verdict == "inconclusive"]
     if late:
-        return tripped(NAME, codes.HOST_UNFIT, f"{'; '.join(problems)}: {', '.join(late)} prove nothing")
+        return tripped(
+            NAME, codes.HOST_UNFIT, f"{'; '.join(problems)}; so this proves nothing: {', '.join(late)}"
+        )
     return held(NAME, f"{'; '.join(problems)}; all that is judged by the clock was in time even so")
 
 
