@@ -28,7 +28,8 @@ class Settings:
     challenge_life_s:   an unfinished challenge is given up after that
     reservation_life_s: stock of an order that nobody pays goes back to the shelf after that
     key_life_s:         kept keys are forgotten after that; no caller may retry for longer
-    money_at_once:      payments and refunds that one process works on at a time; more are refused
+    money_at_once:      payments and refunds that one process works on at a time; more are refused, as they
+                        would not be answered before their callers stop waiting
     work_at_once:       the same for everything else
     caller_rate:        requests a second that one caller may make of one process, in the long run
     """
@@ -108,7 +109,7 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Settings:
         challenge_life_s=float(env.get("CHALLENGE_LIFE_S", "4.0")),
         reservation_life_s=float(env.get("RESERVATION_LIFE_S", "60")),
         key_life_s=float(env.get("KEY_LIFE_S", "86400")),
-        money_at_once=int(env.get("MONEY_AT_ONCE", "128")),
+        money_at_once=int(env.get("MONEY_AT_ONCE", "64")),
         work_at_once=int(env.get("WORK_AT_ONCE", "64")),
         caller_rate=float(env.get("CALLER_RATE", "100")),
     )
