@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from paydrill.processors import read_ticks
+
 
 @dataclass(frozen=True)
 class HostSample:
@@ -21,11 +23,11 @@ class HostSample:
 
 def sample() -> HostSample:
     """Reads /proc; takes well under a millisecond."""
-    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    ticks = read_ticks()
     pages = dict(line.split() for line in Path("/proc/vmstat").read_text().splitlines())
     return HostSample(
-        cpu_ticks=sum(ticks[:8]),
-        steal_ticks=ticks[7],
+        cpu_ticks=ticks.all,
+        steal_ticks=ticks.stolen,
         swap_pages=int(pages.get("pswpin", 0)) + int(pages.get("pswpout", 0)),
         # BOOTTIME counts suspension, MONOTONIC does not.
         suspended_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC),

@@ -23,12 +23,13 @@ class Ticks(NamedTuple):
 
     all: int
     idle: int
+    stolen: int
 
 
 def read_ticks() -> Ticks:
     """From /proc/stat."""
     ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
-    return Ticks(all=sum(ticks[:8]), idle=ticks[3] + ticks[4])
+    return Ticks(all=sum(ticks[:8]), idle=ticks[3] + ticks[4], stolen=ticks[7])
 
 
 def were_full(before: Ticks, after: Ticks) -> bool:

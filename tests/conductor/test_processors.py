@@ -13,7 +13,7 @@ import pytest
 from paydrill.processors import FullProcessors, Ticks, read_ticks, were_full
 
 GIVEN_UP_S = 60.0
-BEFORE = Ticks(all=1_000, idle=400)
+BEFORE = Ticks(all=1_000, idle=400, stolen=0)
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ BEFORE = Ticks(all=1_000, idle=400)
     ids=["all busy", "nothing worth it left", "three in a hundred left", "asleep", "no time passed"],
 )
 def test_processors_are_full_where_less_than_three_in_a_hundred_is_left(passed, idle, full):
-    assert were_full(BEFORE, Ticks(BEFORE.all + passed, BEFORE.idle + idle)) is full
+    assert were_full(BEFORE, Ticks(BEFORE.all + passed, BEFORE.idle + idle, stolen=0)) is full
 
 
 def test_the_counters_of_this_machine_can_be_read():

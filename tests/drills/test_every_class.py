@@ -27,8 +27,8 @@ PACES = [
 def test_every_traffic_class_ends_as_it_declares_and_shows_its_signature(drill_on_a_fit_host, backend, pace):
     """2,400 arrivals of all of them, no faults: pass; each at least 30 times, its signature 10 times."""
     rate, duration = pace
-    load = ("--set", f"load.rate={rate}", "--set", f"load.duration={duration}")
-    ran = drill_on_a_fit_host("every-class", "--backend", backend, "--seed", "1", *load, timeout_s=400)
+    at_pace = ("--set", f"load.rate={rate}", "--set", f"load.duration={duration}")
+    ran = drill_on_a_fit_host("every-class", "--backend", backend, "--seed", "1", *at_pace, timeout_s=400)
     assert ran.code == 0, ran.told()
     load = ran.verdict["load"]
     assert load["left_out"] == []

@@ -261,7 +261,7 @@ def test_full_processors_excuse_no_missed_deadline_and_no_double_charge(drill, r
     full_host(drill)
     late = InvariantResult("I-15", "settles", "fail", 10, BROKEN[0].findings)
     results[:] = [*HELD, late]
-    assert (judged(drill.write(tmp_path / "a"))["verdict"]) == "fail"
+    assert judged(drill.write(tmp_path / "a"))["verdict"] == "fail"
     results[:] = BROKEN
     assert judged(drill.write(tmp_path / "b"))["verdict"] == "fail"
 
